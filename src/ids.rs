@@ -1,0 +1,228 @@
+//! Ids, minted from the seed: the same run gives the same ids.
+//!
+//! Event ids are UUIDs (version 4 in form) and constant over attempts, webhooks and restarts; journey ids are 24
+//! hexadecimal characters, as the provider's are. Deliveries and mails are numbered by the outbox: `d17`, `m3`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::rng::Seed;
+
+/// Why a text is no id of the kind asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {kind}")]
+pub struct IdError {
+    text: String,
+    kind: &'static str,
+}
+
+/// A journey's id: 12 bytes, written as 24 lower-case hexadecimal characters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JourneyId(pub [u8; 12]);
+
+impl JourneyId {
+    /// The id of the provider's test request: 24 zeros.
+    pub const ZERO: JourneyId = JourneyId([0; 12]);
+
+    /// The id of journey `number` of the run with `seed`.
+    pub fn mint(seed: Seed, number: u64) -> Self {
+        JourneyId::drawn(seed, b"journey", &number.to_le_bytes())
+    }
+
+    /// The id of the `visit`-th spot check of this journey: a journey of its own in the provider's eyes.
+    pub fn spot_check(self, seed: Seed, visit: u64) -> Self {
+        let mut place = self.0.to_vec();
+        place.extend_from_slice(&visit.to_le_bytes());
+        JourneyId::drawn(seed, b"spot-check", &place)
+    }
+
+    fn drawn(seed: Seed, kind: &[u8], place: &[u8]) -> Self {
+        let mut id = [0; 12];
+        seed.draw(&[kind, place]).fill(&mut id);
+        JourneyId(id)
+    }
+}
+
+impl fmt::Display for JourneyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for JourneyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for JourneyId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let error = || IdError { text: text.to_owned(), kind: "a journey id (24 hexadecimal characters)" };
+        let mut id = [0; 12];
+        if text.len() != 24 || !text.is_ascii() {
+            return Err(error());
+        }
+        for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| error())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| error())?;
+        }
+        Ok(JourneyId(id))
+    }
+}
+
+/// An event's id, the receiver's key for telling duplicates: constant over attempts, webhooks and restarts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(pub [u8; 16]);
+
+impl EventId {
+    /// The id of the `sequence`-th event of `journey`.
+    pub fn mint(seed: Seed, journey: JourneyId, sequence: u64) -> Self {
+        EventId::drawn(seed, b"event", &[&journey.0, &sequence.to_le_bytes()])
+    }
+
+    /// The id of the `n`-th event that was sent by hand, outside any journey.
+    pub fn by_hand(seed: Seed, n: u64) -> Self {
+        EventId::drawn(seed, b"by-hand", &[&n.to_le_bytes()])
+    }
+
+    fn drawn(seed: Seed, kind: &[u8], place: &[&[u8]]) -> Self {
+        let mut bytes = [0; 16];
+        let parts: Vec<&[u8]> = std::iter::once(kind).chain(place.iter().copied()).collect();
+        seed.draw(&parts).fill(&mut bytes);
+        EventId(uuid::Builder::from_random_bytes(bytes).into_uuid().into_bytes())
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        uuid::Uuid::from_bytes(self.0).hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for EventId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let parsed =
+            uuid::Uuid::try_parse(text).map_err(|_| IdError { text: text.to_owned(), kind: "an event id (a UUID)" })?;
+        Ok(EventId(parsed.into_bytes()))
+    }
+}
+
+macro_rules! serial {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{self}")
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                text.strip_prefix($prefix)
+                    .and_then(|digits| digits.parse().ok())
+                    .map($name)
+                    .ok_or_else(|| IdError { text: text.to_owned(), kind: $kind })
+            }
+        }
+    };
+}
+
+serial!(
+    /// A delivery's number in its outbox, from 1 in order of acceptance, written `d17`.
+    DeliveryId,
+    "d",
+    "a delivery id (such as d17)"
+);
+serial!(
+    /// A mail's number in its outbox, from 1, written `m3`.
+    MailId,
+    "m",
+    "a mail id (such as m3)"
+);
+
+/// In JSON and TOML an id is its text; in the store it is its bytes.
+macro_rules! serde_as_text_or_bytes {
+    ($name:ident, $raw:ty) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                } else {
+                    <$raw>::deserialize(deserializer).map($name)
+                }
+            }
+        }
+    };
+}
+
+serde_as_text_or_bytes!(JourneyId, [u8; 12]);
+serde_as_text_or_bytes!(EventId, [u8; 16]);
+serde_as_text_or_bytes!(DeliveryId, u64);
+serde_as_text_or_bytes!(MailId, u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_follow_from_the_seed_and_read_back() {
+        let journey = JourneyId::mint(Seed(0), 1);
+        assert_eq!(journey, JourneyId::mint(Seed(0), 1));
+        assert_ne!(journey, JourneyId::mint(Seed(0), 2));
+        assert_ne!(journey, JourneyId::mint(Seed(1), 1));
+        assert_eq!(journey.to_string().parse(), Ok(journey));
+        let event = EventId::mint(Seed(0), journey, 1);
+        assert_eq!(event.to_string().parse(), Ok(event));
+        assert_eq!(event.to_string().as_bytes()[14], b'4', "version 4 in form");
+        assert_ne!(journey.spot_check(Seed(0), 1), journey.spot_check(Seed(0), 2));
+        assert_eq!("d17".parse(), Ok(DeliveryId(17)));
+        insta::assert_snapshot!(format!("{journey} {event}"), @"e4cd63fd3682d9307679d8f0 bd6f1613-f2c2-4e0f-be72-c57314e4b4a0");
+    }
+
+    #[test]
+    fn what_is_no_id_is_named() {
+        for text in ["", "xyz", "62e6", "zze6b4b9b2c5b7a1f0d4e8c1", "ööööööööööööööö", "D1", "d-1"] {
+            assert!(text.parse::<JourneyId>().is_err());
+            assert!(text.parse::<EventId>().is_err());
+            let error = text.parse::<DeliveryId>().expect_err(text);
+            assert!(error.to_string().contains("delivery id"));
+        }
+    }
+
+    #[test]
+    fn json_carries_text_and_the_store_bytes() {
+        let journey = JourneyId::mint(Seed(5), 9);
+        let json = serde_json::to_string(&journey).expect("json");
+        assert_eq!(json, format!("\"{journey}\""));
+        assert_eq!(serde_json::from_str::<JourneyId>(&json).expect("back"), journey);
+        let stored = postcard::to_stdvec(&journey).expect("stored");
+        assert_eq!(stored.len(), 12);
+        assert_eq!(postcard::from_bytes::<JourneyId>(&stored).expect("back"), journey);
+    }
+}

@@ -1,0 +1,2 @@
+//! From the command line to an exit code.
+fn main() {}

@@ -1,0 +1,75 @@
+//! An endpoint: where messages go, how they prove where they come from, and how patiently they are tried.
+
+use std::time::Duration;
+
+use crate::message::{RetryPolicy, Success};
+use crate::provider::Environment;
+use crate::secret::Secret;
+
+/// How requests authenticate themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// `Authorization: Basic base64(username:password)`
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// `Authorization: Bearer <token>`
+    Bearer {
+        /// The token.
+        token: Secret,
+    },
+}
+
+/// How many sends may start in a span of real time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateLimit {
+    /// Sends per second of real time, above 0.
+    pub per_second: f64,
+}
+
+/// A webhook of the provider's portal, with its delivery policy resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// Unique in a configuration; what the outbox knows it by.
+    pub name: String,
+    /// Only this environment's events are sent to it.
+    pub environment: Environment,
+    /// Event types exactly as the provider spells them, or `*`.
+    pub types: Vec<String>,
+    /// Absolute, http or https.
+    pub url: url::Url,
+    /// Who is mailed when a delivery is exhausted.
+    pub error_emails: Vec<String>,
+    /// How requests authenticate.
+    pub auth: Auth,
+    /// Added to every request.
+    pub headers: Vec<(http::HeaderName, Secret)>,
+    /// A disabled endpoint gets no new deliveries and its pending ones wait.
+    pub enabled: bool,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// What counts as success.
+    pub success: Success,
+    /// One deadline: DNS, connect, TLS, send, headers and body. Real time.
+    pub timeout: Duration,
+    /// At most so many attempts at once.
+    pub max_in_flight: usize,
+    /// At most so many starts per second.
+    pub rate_limit: Option<RateLimit>,
+    /// Deliver one journey's events in order.
+    pub ordered: bool,
+    /// So many bytes of an answer's body are kept.
+    pub response_body_max: usize,
+}
+
+impl Endpoint {
+    /// Whether an event of this type and environment is owed to this endpoint.
+    pub fn wants(&self, event_type: &str, environment: Environment) -> bool {
+        self.enabled && self.environment == environment && self.types.iter().any(|t| t == "*" || t == event_type)
+    }
+}

@@ -1,0 +1,326 @@
+//! What an identity-verification provider does: pure, no IO, no clock, no global chance.
+//!
+//! A [`Journey`] takes a [`Stimulus`] and [`transition`] decides: the journey as it is then, the [`Event`]s that
+//! follow and the [`Deadline`]s it owes to the future, or [`Rejected`] with what is legal instead. [`render`]
+//! makes an event bytes, once. Called by the application and by the simulator; never talks to anything.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::{EventId, JourneyId};
+use crate::rng::{Draw, Seed};
+
+pub mod idwise;
+
+/// The environment that a journey and a webhook belong to; events never cross.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// For tests.
+    Sandbox,
+    /// For production.
+    Live,
+}
+
+impl Environment {
+    /// `sandbox` or `live`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Environment::Sandbox => "sandbox",
+            Environment::Live => "live",
+        }
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Environment {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "sandbox" => Ok(Environment::Sandbox),
+            "live" => Ok(Environment::Live),
+            other => Err(format!("{other:?} is not an environment: use \"sandbox\" or \"live\"")),
+        }
+    }
+}
+
+/// What a journey goes through, as a flow of the configuration defines it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Flow {
+    /// A flow of IDWise.
+    Idwise(idwise::Flow),
+}
+
+impl Flow {
+    /// The flow's id, unique in a configuration.
+    pub fn id(&self) -> &str {
+        match self {
+            Flow::Idwise(flow) => &flow.id,
+        }
+    }
+}
+
+/// One subject's way through verification and the years after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Journey {
+    /// The provider's id.
+    pub id: JourneyId,
+    /// The journey's number in its run, from 1: the place of its draws.
+    pub number: u64,
+    /// The customer's own id for the subject.
+    pub reference_no: String,
+    /// The flow it was started with.
+    pub flow: String,
+    /// Where it belongs.
+    pub environment: Environment,
+    /// Rises by one with every accepted stimulus: what a commit is checked against.
+    pub version: u64,
+    /// How many events it has emitted; the next one's number is one more, without gaps.
+    pub sequence: u64,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// What it owes to the future.
+    pub deadlines: Vec<Deadline>,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// Where a journey stands, by provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum State {
+    /// In IDWise's machine.
+    Idwise(idwise::State),
+}
+
+/// Something that will happen to a journey by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    /// What will happen.
+    pub kind: DeadlineKind,
+    /// When.
+    pub due: Timestamp,
+}
+
+/// What happens to a journey by itself. A journey has at most one deadline of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadlineKind {
+    /// Processing ends and the system decides.
+    Processing,
+    /// The verification falls due for renewal.
+    RenewalDue,
+    /// The grace period of a renewal ends.
+    RenewalDeadline,
+}
+
+impl DeadlineKind {
+    /// All of them, in a fixed order.
+    pub const ALL: [DeadlineKind; 3] =
+        [DeadlineKind::Processing, DeadlineKind::RenewalDue, DeadlineKind::RenewalDeadline];
+
+    /// The stimulus's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeadlineKind::Processing => "finish_processing",
+            DeadlineKind::RenewalDue => "renewal_due",
+            DeadlineKind::RenewalDeadline => "renewal_deadline",
+        }
+    }
+}
+
+/// What is done to a journey, in the provider's vocabulary: `{ do = "submit_step", step = "1" }`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stimulus {
+    /// To a journey of IDWise.
+    Idwise(idwise::Stimulus),
+}
+
+impl Stimulus {
+    /// The stimulus's word, `submit_step` say.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Stimulus::Idwise(stimulus) => stimulus.name(),
+        }
+    }
+}
+
+/// What followed from a stimulus and is told to webhooks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Of IDWise.
+    Idwise(idwise::Event),
+}
+
+impl Event {
+    /// The event's type exactly as the provider spells it in the current dialect: what a webhook subscribes to.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Idwise(event) => event.kind(),
+        }
+    }
+}
+
+/// What a transition may look at besides journey and stimulus.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The instant at which the stimulus arrives.
+    pub now: Timestamp,
+    /// The journey's flow.
+    pub flow: &'a Flow,
+    /// The run's seed, for ids that a transition mints.
+    pub seed: Seed,
+    /// The chance of this stimulus: its place is the caller's to choose, so that scripts stay reproducible.
+    pub draw: &'a mut Draw,
+}
+
+/// What a transition came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// The journey as it is now; `version` is one more, `sequence` counts the new events.
+    pub journey: Journey,
+    /// What followed, in order.
+    pub events: Vec<Event>,
+}
+
+/// A stimulus that the journey's state does not allow. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Rejected {
+    /// A stable word for programs: `illegal_stimulus`, `unknown_step`, ...
+    pub code: &'static str,
+    /// What is wrong and what would be right, for people.
+    pub message: String,
+    /// The stimuli that are legal now.
+    pub legal: Vec<&'static str>,
+}
+
+/// Why no journey could be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The reference is empty, too long, or has characters the provider does not allow.
+    #[error("{0}")]
+    Reference(String),
+}
+
+/// A new journey, before any stimulus but its start: no event follows from starting.
+///
+/// # Errors
+/// [`StartError::Reference`] when the provider would not take the reference.
+pub fn start(
+    seed: Seed,
+    number: u64,
+    reference_no: &str,
+    environment: Environment,
+    flow: &Flow,
+    now: Timestamp,
+) -> Result<Journey, StartError> {
+    let state = match flow {
+        Flow::Idwise(flow) => {
+            idwise::check_reference(reference_no).map_err(StartError::Reference)?;
+            State::Idwise(idwise::State::new(flow))
+        }
+    };
+    Ok(Journey {
+        id: JourneyId::mint(seed, number),
+        number,
+        reference_no: reference_no.to_owned(),
+        flow: flow.id().to_owned(),
+        environment,
+        version: 1,
+        sequence: 0,
+        created_at: now,
+        deadlines: Vec::new(),
+        state,
+    })
+}
+
+/// Decides what a stimulus does to a journey. Nothing has happened until the caller commits it.
+///
+/// # Errors
+/// [`Rejected`] when the state does not allow it; the journey is unchanged.
+pub fn transition(journey: &Journey, stimulus: &Stimulus, cx: &mut Context<'_>) -> Result<Transition, Rejected> {
+    match (&journey.state, stimulus) {
+        (State::Idwise(_), Stimulus::Idwise(stimulus)) => idwise::transition(journey, stimulus, cx),
+    }
+}
+
+/// The stimulus that a deadline turns into when it falls due.
+pub fn deadline_stimulus(journey: &Journey, kind: DeadlineKind) -> Stimulus {
+    match &journey.state {
+        State::Idwise(_) => Stimulus::Idwise(idwise::Stimulus::from_deadline(kind)),
+    }
+}
+
+/// The exact bytes of an event's body. Rendered once; every attempt sends the same.
+pub fn render(event: &Event, id: EventId, journey: &Journey) -> Vec<u8> {
+    match event {
+        Event::Idwise(event) => idwise::wire::render(event, id, journey),
+    }
+}
+
+/// A journey as lists and answers show it; see [`view`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JourneyView {
+    /// The state's word: `open`, `processing`, `passed`, ...
+    pub state: String,
+    /// What the system decided.
+    pub system_decision: Option<String>,
+    /// What a person decided.
+    pub manual_decision: Option<String>,
+    /// The manual decision if there is one, else the system's.
+    pub final_decision: Option<String>,
+    /// The steps.
+    pub steps: Vec<StepView>,
+    /// The stimuli that are legal now.
+    pub legal: Vec<String>,
+}
+
+/// One step of a journey as it is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// The step's id in its flow.
+    pub id: String,
+    /// `Document`, `Selfie`, ...
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `not_submitted`, `submitted`, `resubmission_required`.
+    pub state: String,
+}
+
+/// What is shown of a journey.
+pub fn view(journey: &Journey) -> JourneyView {
+    match &journey.state {
+        State::Idwise(state) => state.view(),
+    }
+}
+
+/// Whether a script's `when` matches: a decision's exact word, or `passed`, `failed`, `open`.
+pub fn matches(journey: &Journey, when: &str) -> bool {
+    match &journey.state {
+        State::Idwise(state) => state.matches(when),
+    }
+}
+
+/// A provider's documented way of delivering, the default of `[delivery]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Gaps after each failed attempt.
+    pub retry: Vec<Duration>,
+    /// One deadline for an attempt.
+    pub timeout: Duration,
+    /// `true`: any 2xx is success; `false`: exactly 200.
+    pub any_2xx: bool,
+}
+
+/// Counts by decision, for reports.
+pub type Tally = BTreeMap<String, u64>;
