@@ -30,6 +30,14 @@ pub struct Lease {
     pub(in crate::outbox) serial: u64,
 }
 
+#[cfg(test)]
+impl Lease {
+    /// A lease that no outbox gave, for tests of the rooms that only carry leases about.
+    pub(crate) fn for_tests(serial: u64) -> Self {
+        Lease { lane: 0, due: Timestamp::from_micros(0), serial }
+    }
+}
+
 /// What one stimulus changes, written as one.
 #[derive(Clone, Debug)]
 pub struct Commit {
@@ -320,6 +328,35 @@ pub struct Ledger {
     pub attempts: u64,
     /// Mails by state.
     pub mails: MailCounts,
+}
+
+impl Ledger {
+    /// The sum of two.
+    #[must_use]
+    pub fn plus(&self, other: &Ledger) -> Ledger {
+        let (a, b, m, n) = (&self.deliveries, &other.deliveries, &self.mails, &other.mails);
+        Ledger {
+            journeys: self.journeys + other.journeys,
+            events: self.events + other.events,
+            deliveries: DeliveryCounts {
+                accepted: a.accepted + b.accepted,
+                waiting: a.waiting + b.waiting,
+                in_flight: a.in_flight + b.in_flight,
+                delivered: a.delivered + b.delivered,
+                exhausted: a.exhausted + b.exhausted,
+                cancelled: a.cancelled + b.cancelled,
+            },
+            attempts: self.attempts + other.attempts,
+            mails: MailCounts {
+                accepted: m.accepted + n.accepted,
+                waiting: m.waiting + n.waiting,
+                in_flight: m.in_flight + n.in_flight,
+                sent: m.sent + n.sent,
+                failed: m.failed + n.failed,
+                kept: m.kept + n.kept,
+            },
+        }
+    }
 }
 
 /// One endpoint's pending work.

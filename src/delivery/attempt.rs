@@ -1,0 +1,277 @@
+//! One attempt from start to settlement, at a webhook or at the SMTP server. Called by the shell, a task each.
+//!
+//! Nothing here can lose a row: until the settlement is durable the lease stands, and whatever ends the task early,
+//! an abort or a panic, gives the lease back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::clock::{Clock, Timestamp};
+use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
+use crate::message::notice::{self, NoticeLine};
+use crate::message::{Attempt, Endpoint, ErrorClass, Outcome, Verdict};
+use crate::outbox::{DigestEntry, DueDelivery, DueMail, Lease, MailVerdict, NewMail, Outbox, OutboxError, Settlement};
+use crate::rng::Seed;
+use crate::transport::Transport;
+use crate::transport::mail::{MailError, Mailer};
+
+/// What an attempt works with.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// Where results go.
+    pub outbox: Arc<dyn Outbox>,
+    /// The provider's time.
+    pub clock: Arc<dyn Clock>,
+    /// How webhooks are sent.
+    pub transport: Arc<dyn Transport>,
+    /// How mails are sent.
+    pub mailer: Arc<Mailer>,
+    /// The source of jitter.
+    pub seed: Seed,
+    /// How long exhausted deliveries gather before they are mailed.
+    pub digest: Duration,
+    /// Who wants to see every attempt, in order of settlement. Bounded: a slow watcher slows delivery down.
+    pub watcher: Option<mpsc::Sender<Tried>>,
+}
+
+/// An attempt that is settled, for whoever watches.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tried {
+    /// At a webhook.
+    Delivery {
+        /// Which delivery.
+        id: DeliveryId,
+        /// To whom.
+        webhook: Arc<str>,
+        /// Of what.
+        event_id: EventId,
+        /// Its type.
+        event_type: String,
+        /// About whom.
+        journey_id: Option<JourneyId>,
+        /// The attempt.
+        attempt: Box<Attempt>,
+        /// What it meant.
+        verdict: Verdict,
+    },
+    /// A digest became mails.
+    Composed {
+        /// About which endpoint.
+        webhook: String,
+        /// To whom.
+        to: Vec<String>,
+        /// How many deliveries they name.
+        deliveries: usize,
+        /// When.
+        at: Timestamp,
+    },
+    /// At the SMTP server.
+    Mail {
+        /// Which mail.
+        id: MailId,
+        /// To whom.
+        to: String,
+        /// What it meant.
+        verdict: MailVerdict,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What a settled attempt leaves to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Next {
+    /// When its lane has something due because of it: the retry, or the next one of an ordered journey.
+    pub lane: Option<Timestamp>,
+    /// When the mail lane has.
+    pub mail: Option<Timestamp>,
+}
+
+/// Gives its lease back unless it was settled.
+struct Held<'a> {
+    outbox: &'a dyn Outbox,
+    lease: Option<Lease>,
+}
+
+impl Held<'_> {
+    /// Settles the lease; from here on the outbox has it.
+    async fn settle(mut self, settlement: Settlement) -> Result<(), OutboxError> {
+        let result = self.outbox.settle(vec![settlement]).await;
+        self.lease = None;
+        result
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease {
+            self.outbox.release(vec![lease]);
+        }
+    }
+}
+
+/// Sends a delivery once and settles what came of it.
+///
+/// # Errors
+/// Only when the outbox is broken.
+pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Result<Next, OutboxError> {
+    let held = Held { outbox: &*bench.outbox, lease: Some(due.lease) };
+    let n = due.attempts.saturating_add(1);
+    let started_at = bench.clock.now();
+    let outcome = read(bench.transport.send(endpoint, &due.message).await, endpoint);
+    let finished_at = bench.clock.now();
+    let mut draw = bench.seed.draw(&[b"jitter", &due.message.event_id.0, endpoint.name.as_bytes(), &n.to_le_bytes()]);
+    let verdict = endpoint.retry.verdict(n, &outcome, endpoint.success, finished_at, &mut draw);
+    log(endpoint, &due, n, &outcome, verdict);
+    let notice = (verdict == Verdict::Exhausted && !endpoint.error_emails.is_empty()).then_some(bench.digest);
+    let attempt = Box::new(Attempt { n, started_at, finished_at, outcome });
+    let seen = bench.watcher.as_ref().map(|_| attempt.clone());
+    held.settle(Settlement::Attempt { lease: due.lease, attempt, verdict, notice }).await?;
+    if let (Some(watcher), Some(attempt)) = (&bench.watcher, seen) {
+        let tried = Tried::Delivery {
+            id: due.id,
+            webhook: endpoint.name.as_str().into(),
+            event_id: due.message.event_id,
+            event_type: due.message.event_type,
+            journey_id: due.message.journey_id,
+            attempt,
+            verdict,
+        };
+        // A watcher that went away is no reason to stop delivering.
+        let _ = watcher.send(tried).await;
+    }
+    Ok(Next {
+        lane: match verdict {
+            Verdict::RetryAt(at) => Some(at),
+            // The outbox may have let the journey's next one in.
+            Verdict::Delivered | Verdict::Exhausted => endpoint.ordered.then_some(finished_at),
+        },
+        mail: notice.map(|window| finished_at + window),
+    })
+}
+
+/// Marks a status head that is not success as the error it is for this endpoint.
+fn read(mut outcome: Outcome, endpoint: &Endpoint) -> Outcome {
+    if let (Some(status), None) = (outcome.status, outcome.error)
+        && !endpoint.success.holds(status)
+    {
+        outcome.error = Some(ErrorClass::Status);
+    }
+    outcome
+}
+
+fn log(endpoint: &Endpoint, due: &DueDelivery, n: u32, outcome: &Outcome, verdict: Verdict) {
+    let (delivery, event, webhook) = (due.id, due.message.event_id, &endpoint.name);
+    let (took, kind) = (outcome.took().as_micros() as u64, &due.message.event_type);
+    match verdict {
+        Verdict::Delivered => tracing::info!(%delivery, %event, webhook, kind, attempt = n, took_us = took, "delivered"),
+        Verdict::RetryAt(at) => {
+            tracing::info!(%delivery, %event, webhook, kind, attempt = n, outcome = outcome.summary(), again = %at, "will retry");
+        }
+        Verdict::Exhausted => {
+            tracing::warn!(%delivery, %event, webhook, kind, attempts = n, outcome = outcome.summary(), "exhausted");
+        }
+    }
+}
+
+/// Works on a row of the mail lane once: composes a digest, or sends a mail.
+///
+/// # Errors
+/// Only when the outbox is broken.
+pub async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMail) -> Result<Next, OutboxError> {
+    match due {
+        DueMail::Digest { lease, webhook, entries, .. } => {
+            let held = Held { outbox: &*bench.outbox, lease: Some(lease) };
+            let now = bench.clock.now();
+            let mails = compose(bench, endpoint, &webhook, &entries, now)?;
+            let to: Vec<String> = mails.iter().map(|mail| mail.to.clone()).collect();
+            held.settle(Settlement::Digest { lease, mails, now }).await?;
+            if let Some(watcher) = &bench.watcher {
+                let _ = watcher.send(Tried::Composed { webhook, to, deliveries: entries.len(), at: now }).await;
+            }
+            Ok(Next { lane: Some(now), mail: None })
+        }
+        DueMail::Send { lease, mail, .. } => {
+            let held = Held { outbox: &*bench.outbox, lease: Some(lease) };
+            let sent = bench.mailer.send(&mail).await;
+            let now = bench.clock.now();
+            let verdict = judge(bench, &mail, sent, now);
+            held.settle(Settlement::Mail { lease, verdict: verdict.clone() }).await?;
+            let again = match &verdict {
+                MailVerdict::RetryAt(at, _) => Some(*at),
+                MailVerdict::Sent | MailVerdict::Failed(_) => None,
+            };
+            if let Some(watcher) = &bench.watcher {
+                let _ = watcher.send(Tried::Mail { id: mail.id, to: mail.to, verdict, at: now }).await;
+            }
+            Ok(Next { lane: again, mail: None })
+        }
+    }
+}
+
+/// One mail per contact of the endpoint as it is configured now; an endpoint that is gone has nobody to tell.
+fn compose(
+    bench: &Bench,
+    endpoint: Option<&Endpoint>,
+    webhook: &str,
+    entries: &[DigestEntry],
+    now: Timestamp,
+) -> Result<Vec<NewMail>, OutboxError> {
+    let Some(endpoint) = endpoint else {
+        tracing::warn!(webhook, exhausted = entries.len(), "no mail: the webhook is no longer configured");
+        return Ok(Vec::new());
+    };
+    let mut lines = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let journey = entry.journey_id.map(|id| bench.outbox.journey(id)).transpose()?.flatten();
+        lines.push(NoticeLine {
+            delivery: entry.delivery,
+            event_type: entry.event_type.clone(),
+            event_id: entry.event_id,
+            journey_id: entry.journey_id,
+            reference_no: journey.map(|j| j.reference_no),
+            attempts: entry.attempts,
+            last_error: entry.last_error.clone(),
+            exhausted_at: entry.exhausted_at,
+        });
+    }
+    let host = endpoint.url.host_str().unwrap_or_default();
+    let (subject, text) = notice::compose(webhook, host, endpoint.environment, &lines, now);
+    let first = entries.first().map_or(DeliveryId(0), |entry| entry.delivery);
+    let mail = |to: &String| NewMail {
+        to: to.clone(),
+        subject: subject.clone(),
+        text: text.clone(),
+        deliveries: entries.iter().map(|entry| entry.delivery).collect(),
+        message_id: notice::message_id(bench.seed, webhook, first, to, bench.mailer.domain()),
+        send: bench.mailer.is_configured(),
+    };
+    Ok(endpoint.error_emails.iter().map(mail).collect())
+}
+
+fn judge(bench: &Bench, mail: &crate::message::Mail, sent: Result<(), MailError>, now: Timestamp) -> MailVerdict {
+    match sent {
+        Ok(()) => {
+            tracing::info!(mail = %mail.id, webhook = mail.webhook, "error mail sent");
+            MailVerdict::Sent
+        }
+        Err(error) => {
+            let policy = crate::transport::mail::retry_policy();
+            let gap = policy.gaps.get(mail.attempts as usize).filter(|_| error.temporary);
+            let mut draw = bench.seed.draw(&[b"mail", &mail.id.0.to_le_bytes(), &mail.attempts.to_le_bytes()]);
+            match gap {
+                Some(gap) => {
+                    let at = now + draw.jitter(*gap, policy.jitter);
+                    tracing::warn!(mail = %mail.id, webhook = mail.webhook, error = error.text, again = %at, "error mail not sent");
+                    MailVerdict::RetryAt(at, error.text)
+                }
+                None => {
+                    tracing::error!(mail = %mail.id, webhook = mail.webhook, error = error.text, "error mail given up");
+                    MailVerdict::Failed(error.text)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The engine: decides what to claim and what to start. Pure; the one owner of slots and of due times in memory.
+//!
+//! It never holds more rows than it can start, so that a backlog of any size costs it nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::delivery::lane::{Lane, LaneSettings, Wants};
+use crate::outbox::{DueDelivery, DueMail};
+
+/// A destination.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LaneKey {
+    /// An endpoint, by name.
+    Webhook(Arc<str>),
+    /// The SMTP server, and the digests that become mails.
+    Mail,
+}
+
+/// A leased row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Work {
+    /// A message to an endpoint.
+    Delivery(Box<DueDelivery>),
+    /// A digest or a mail.
+    Mail(Box<DueMail>),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The lanes that there are now, all of them.
+    Configured(Vec<(LaneKey, LaneSettings)>),
+    /// Work was written and will be due.
+    Work {
+        /// For whom.
+        lane: LaneKey,
+        /// When.
+        due: Timestamp,
+    },
+    /// A claim was answered.
+    Claimed {
+        /// Whose.
+        lane: LaneKey,
+        /// What was leased.
+        rows: Vec<Work>,
+        /// The earliest due time of what was left.
+        next_due: Option<Timestamp>,
+    },
+    /// An attempt's settlement is durable, or its lease was given up.
+    Ended {
+        /// Whose.
+        lane: LaneKey,
+        /// When the row is due again, if it is.
+        again: Option<Timestamp>,
+    },
+    /// A wake-up time came.
+    Woke,
+    /// Start nothing more.
+    Stop,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Lease up to `limit` due rows, and answer with [`Input::Claimed`].
+    Claim {
+        /// For whom.
+        lane: LaneKey,
+        /// How many, 1 or more.
+        limit: usize,
+    },
+    /// Start an attempt, and answer with [`Input::Ended`].
+    Start {
+        /// For whom.
+        lane: LaneKey,
+        /// What.
+        work: Work,
+    },
+    /// Give a lease up, unstarted.
+    Release {
+        /// What.
+        work: Work,
+    },
+}
+
+/// When the engine wants to be woken if nothing happens before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wake {
+    /// In provider time.
+    pub at: Option<Timestamp>,
+    /// In real time since the start of the process.
+    pub real: Option<Duration>,
+}
+
+/// The engine. See the module.
+#[derive(Debug)]
+pub struct Engine {
+    lanes: BTreeMap<LaneKey, Lane<Work>>,
+    /// Lanes whose wish may have changed since the last look, and all that wait for an instant.
+    waiting: BTreeMap<LaneKey, Wants>,
+    global_max: usize,
+    in_flight: usize,
+    stopped: bool,
+}
+
+impl Engine {
+    /// An engine without lanes that starts at most `global_max` attempts at once, but for one of each lane.
+    pub fn new(global_max: usize) -> Self {
+        Engine { lanes: BTreeMap::new(), waiting: BTreeMap::new(), global_max, in_flight: 0, stopped: false }
+    }
+
+    /// Attempts that hold a slot.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Takes what happened, and says what is to be done.
+    pub fn on(&mut self, input: Input, now: Timestamp, real: Duration) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Configured(lanes) => self.configure(lanes, now, real, &mut effects),
+            Input::Work { lane, due } => self.with(&lane, now, real, &mut effects, |l| l.hear(due)),
+            Input::Claimed { lane, rows, next_due } => {
+                self.with(&lane, now, real, &mut effects, |l| l.claimed(rows, next_due));
+            }
+            Input::Ended { lane, again } => {
+                let full = self.in_flight >= self.global_max;
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.with(&lane, now, real, &mut effects, |l| {
+                    l.ended();
+                    if let Some(due) = again {
+                        l.hear(due);
+                    }
+                });
+                if full {
+                    self.look_at_all(now, real, &mut effects);
+                }
+            }
+            Input::Woke => self.look_at_due(now, real, &mut effects),
+            Input::Stop => {
+                self.stopped = true;
+                for lane in self.lanes.values_mut() {
+                    effects.extend(lane.drain().into_iter().map(|work| Effect::Release { work }));
+                }
+                self.waiting.clear();
+            }
+        }
+        effects
+    }
+
+    /// When to call with [`Input::Woke`] if nothing happens before.
+    pub fn wake(&self) -> Wake {
+        let mut wake = Wake::default();
+        for wants in self.waiting.values() {
+            match *wants {
+                Wants::At(at) => wake.at = Some(wake.at.map_or(at, |known| known.min(at))),
+                Wants::AtReal(real) => wake.real = Some(wake.real.map_or(real, |known| known.min(real))),
+                Wants::Nothing | Wants::Claim(_) => {}
+            }
+        }
+        wake
+    }
+
+    fn configure(&mut self, lanes: Vec<(LaneKey, LaneSettings)>, now: Timestamp, real: Duration, effects: &mut Vec<Effect>) {
+        let mut kept = BTreeMap::new();
+        for (key, settings) in lanes {
+            let lane = match self.lanes.remove(&key) {
+                Some(mut lane) => {
+                    lane.configure(settings);
+                    lane
+                }
+                None => Lane::new(settings),
+            };
+            kept.insert(key, lane);
+        }
+        // A lane that is gone starts nothing more; what it had under way still ends and is counted.
+        for (key, mut lane) in std::mem::replace(&mut self.lanes, kept) {
+            effects.extend(lane.drain().into_iter().map(|work| Effect::Release { work }));
+            self.waiting.remove(&key);
+        }
+        self.look_at_all(now, real, effects);
+    }
+
+    fn with(
+        &mut self,
+        key: &LaneKey,
+        now: Timestamp,
+        real: Duration,
+        effects: &mut Vec<Effect>,
+        change: impl FnOnce(&mut Lane<Work>),
+    ) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            change(lane);
+            self.look_at(key, now, real, effects);
+        }
+    }
+
+    fn look_at_all(&mut self, now: Timestamp, real: Duration, effects: &mut Vec<Effect>) {
+        let keys: Vec<LaneKey> = self.lanes.keys().cloned().collect();
+        for key in keys {
+            self.look_at(&key, now, real, effects);
+        }
+    }
+
+    fn look_at_due(&mut self, now: Timestamp, real: Duration, effects: &mut Vec<Effect>) {
+        let due = |wants: &Wants| match wants {
+            Wants::At(at) => *at <= now,
+            Wants::AtReal(at) => *at <= real,
+            Wants::Nothing | Wants::Claim(_) => false,
+        };
+        let keys: Vec<LaneKey> = self.waiting.iter().filter(|(_, w)| due(w)).map(|(k, _)| k.clone()).collect();
+        for key in keys {
+            self.look_at(&key, now, real, effects);
+        }
+    }
+
+    /// Starts what can be started in a lane, and notes or does what it wants then.
+    fn look_at(&mut self, key: &LaneKey, now: Timestamp, real: Duration, effects: &mut Vec<Effect>) {
+        if self.stopped {
+            return;
+        }
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        while let Some(work) = lane.start(self.global_max.saturating_sub(self.in_flight), real) {
+            self.in_flight += 1;
+            effects.push(Effect::Start { lane: key.clone(), work });
+        }
+        match lane.wants(now, real, self.global_max.saturating_sub(self.in_flight)) {
+            Wants::Claim(limit) => {
+                lane.claiming();
+                self.waiting.remove(key);
+                effects.push(Effect::Claim { lane: key.clone(), limit });
+            }
+            Wants::Nothing => {
+                self.waiting.remove(key);
+            }
+            wants => {
+                self.waiting.insert(key.clone(), wants);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::lane::Paused;
+    use crate::outbox::Lease;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    fn webhook(name: &str) -> LaneKey {
+        LaneKey::Webhook(name.into())
+    }
+
+    fn settings(max_in_flight: usize) -> LaneSettings {
+        LaneSettings { max_in_flight, spacing: None, paused: Paused::No }
+    }
+
+    fn work(serial: u64) -> Work {
+        let lease = Lease::for_tests(serial);
+        Work::Mail(Box::new(DueMail::Digest { lease, due_at: NOW, webhook: "w".into(), entries: vec![] }))
+    }
+
+    fn engine(lanes: &[(&str, usize)], global: usize) -> Engine {
+        let mut engine = Engine::new(global);
+        let lanes = lanes.iter().map(|(name, max)| (webhook(name), settings(*max))).collect();
+        assert_eq!(engine.on(Input::Configured(lanes), NOW, Duration::ZERO), vec![]);
+        engine
+    }
+
+    fn on(engine: &mut Engine, input: Input) -> Vec<Effect> {
+        engine.on(input, NOW, Duration::ZERO)
+    }
+
+    fn claimed(lane: &str, rows: std::ops::Range<u64>) -> Input {
+        Input::Claimed { lane: webhook(lane), rows: rows.map(work).collect(), next_due: None }
+    }
+
+    #[test]
+    fn due_work_is_claimed_started_and_its_slot_used_again() {
+        let mut engine = engine(&[("a", 2)], 10);
+        let effects = on(&mut engine, Input::Work { lane: webhook("a"), due: NOW });
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 2 }]);
+        let effects = on(&mut engine, claimed("a", 0..2));
+        assert_eq!(effects.len(), 2);
+        assert_eq!(engine.in_flight(), 2);
+        assert_eq!(on(&mut engine, Input::Work { lane: webhook("a"), due: NOW }), vec![], "no slot, no claim");
+        let again = Some(NOW + Duration::from_secs(300));
+        let effects = on(&mut engine, Input::Ended { lane: webhook("a"), again });
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 1 }]);
+        on(&mut engine, claimed("a", 0..0));
+        assert_eq!(engine.wake().at, again);
+        let effects = engine.on(Input::Woke, NOW + Duration::from_secs(300), Duration::ZERO);
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 1 }]);
+    }
+
+    #[test]
+    fn a_hanging_lane_cannot_starve_another() {
+        let mut engine = engine(&[("hangs", 4), ("well", 4)], 4);
+        on(&mut engine, Input::Work { lane: webhook("hangs"), due: NOW });
+        assert_eq!(on(&mut engine, claimed("hangs", 0..4)).len(), 4);
+        let effects = on(&mut engine, Input::Work { lane: webhook("well"), due: NOW });
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("well"), limit: 1 }]);
+        assert_eq!(on(&mut engine, claimed("well", 9..10)).len(), 1);
+    }
+
+    #[test]
+    fn a_lane_that_was_held_up_by_the_house_goes_on_when_there_is_room() {
+        let mut engine = engine(&[("a", 4), ("b", 4)], 4);
+        on(&mut engine, Input::Work { lane: webhook("a"), due: NOW });
+        on(&mut engine, claimed("a", 0..4));
+        on(&mut engine, Input::Work { lane: webhook("b"), due: NOW });
+        let next_due = Some(NOW);
+        on(&mut engine, Input::Claimed { lane: webhook("b"), rows: vec![work(7)], next_due });
+        let effects = on(&mut engine, Input::Ended { lane: webhook("a"), again: None });
+        assert_eq!(effects, vec![], "five of four are under way");
+        let effects = on(&mut engine, Input::Ended { lane: webhook("a"), again: None });
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("b"), limit: 1 }]);
+    }
+
+    #[test]
+    fn stopping_gives_back_what_was_not_started() {
+        let mut engine = Engine::new(10);
+        let spacing = Some(Duration::from_millis(20));
+        let slow = LaneSettings { max_in_flight: 9, spacing, paused: Paused::No };
+        engine.on(Input::Configured(vec![(webhook("slow"), slow)]), NOW, Duration::ZERO);
+        on(&mut engine, Input::Work { lane: webhook("slow"), due: NOW });
+        let effects = on(&mut engine, claimed("slow", 0..2));
+        assert_eq!(effects, vec![Effect::Start { lane: webhook("slow"), work: work(0) }]);
+        assert_eq!(engine.wake().real, Some(Duration::from_millis(20)));
+        assert_eq!(on(&mut engine, Input::Stop), vec![Effect::Release { work: work(1) }]);
+        assert_eq!(on(&mut engine, Input::Work { lane: webhook("slow"), due: NOW }), vec![]);
+    }
+
+    #[test]
+    fn a_resumed_lane_takes_up_what_came_meanwhile() {
+        let mut engine = engine(&[], 10);
+        let paused = LaneSettings { paused: Paused::Yes, ..settings(2) };
+        on(&mut engine, Input::Configured(vec![(webhook("a"), paused)]));
+        assert_eq!(on(&mut engine, Input::Work { lane: webhook("a"), due: NOW }), vec![]);
+        let effects = on(&mut engine, Input::Configured(vec![(webhook("a"), settings(2))]));
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 2 }]);
+    }
+}

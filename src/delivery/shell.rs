@@ -1,0 +1,273 @@
+//! The loop that carries out what the engine decides. One task; the application owns it.
+//!
+//! ```text
+//!   inputs (bounded) ─┐
+//!   attempts ended ───┼──> engine ──> claims (awaited here: they are short) and attempts (a task each)
+//!   wake-up times ────┘
+//! ```
+//!
+//! Stopping has two stages: `stop_claiming` starts nothing more and lets attempts end; `abort` gives the rest back
+//! unsettled and uncounted. A broken outbox ends the loop with an error, and with it the process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock as _, Stopwatch, Timestamp, real_sleep};
+use crate::delivery::attempt::{self, Bench, Next};
+use crate::delivery::engine::{Effect, Engine, Input, LaneKey, Work};
+use crate::delivery::lane::{LaneSettings, Paused};
+use crate::message::Endpoint;
+use crate::outbox::{DueMail, Lease, OutboxError};
+
+/// How many inputs may wait for the loop. A commit that finds the queue full waits: that is the back-pressure.
+pub const INPUTS: usize = 4_096;
+
+/// At most so many attempts at once over all lanes, besides one of each lane.
+pub const GLOBAL_IN_FLIGHT: usize = 1_024;
+
+/// At most so many mails at once.
+const MAILS_IN_FLIGHT: usize = 4;
+
+/// The endpoints as they are configured now, and which of them stand.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    by_name: Arc<RwLock<BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>>>,
+}
+
+impl Endpoints {
+    /// Replaces them all; those that stand go on standing. An endpoint that is disabled stands as well.
+    pub fn replace(&self, endpoints: Vec<Endpoint>) {
+        let mut by_name = self.write();
+        let before = std::mem::take(&mut *by_name);
+        for endpoint in endpoints {
+            let name: Arc<str> = endpoint.name.as_str().into();
+            let paused = before.get(&name).map_or(Paused::No, |(_, paused)| *paused);
+            by_name.insert(name, (Arc::new(endpoint), paused));
+        }
+    }
+
+    /// Pauses or resumes one; `false` when there is none of that name.
+    pub fn set_paused(&self, name: &str, paused: Paused) -> bool {
+        self.write().get_mut(name).map(|entry| entry.1 = paused).is_some()
+    }
+
+    /// One, by name.
+    pub fn get(&self, name: &str) -> Option<Arc<Endpoint>> {
+        self.read().get(name).map(|(endpoint, _)| endpoint.clone())
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> Vec<Arc<Endpoint>> {
+        self.read().values().map(|(endpoint, _)| endpoint.clone()).collect()
+    }
+
+    /// Whether work for it is being started.
+    pub fn runs(&self, name: &str) -> bool {
+        self.read().get(name).is_some_and(|(endpoint, paused)| endpoint.enabled && *paused == Paused::No)
+    }
+
+    /// What the engine is told of them, the mail lane included.
+    pub fn lanes(&self) -> Input {
+        let mail = LaneSettings { max_in_flight: MAILS_IN_FLIGHT, spacing: None, paused: Paused::No };
+        let mut lanes = vec![(LaneKey::Mail, mail)];
+        for (name, (endpoint, paused)) in self.read().iter() {
+            let spacing = endpoint.rate_limit.map(|limit| Duration::from_secs_f64(1.0 / limit.per_second));
+            let paused = if endpoint.enabled { *paused } else { Paused::Yes };
+            let settings = LaneSettings { max_in_flight: endpoint.max_in_flight, spacing, paused };
+            lanes.push((LaneKey::Webhook(name.clone()), settings));
+        }
+        Input::Configured(lanes)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>> {
+        self.by_name.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>> {
+        self.by_name.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The two stages of stopping.
+#[derive(Clone, Debug, Default)]
+pub struct StopTokens {
+    /// Start nothing more; let what is under way end.
+    pub stop_claiming: CancellationToken,
+    /// Give up what is under way.
+    pub abort: CancellationToken,
+}
+
+/// The loop. See the module.
+#[derive(Debug)]
+pub struct Shell {
+    bench: Bench,
+    endpoints: Endpoints,
+    engine: Engine,
+    attempts: JoinSet<Result<Next, OutboxError>>,
+    lanes_of: HashMap<Id, LaneKey>,
+    real: Stopwatch,
+}
+
+impl Shell {
+    /// A loop over `endpoints`, with all work that the outbox owes already.
+    pub fn new(bench: Bench, endpoints: Endpoints) -> Self {
+        Shell {
+            bench,
+            endpoints,
+            engine: Engine::new(GLOBAL_IN_FLIGHT),
+            attempts: JoinSet::new(),
+            lanes_of: HashMap::new(),
+            real: Stopwatch::start(),
+        }
+    }
+
+    /// Runs until stopped.
+    ///
+    /// # Errors
+    /// When the outbox is broken: nothing more can be promised, and the process must end.
+    pub async fn run(mut self, mut inputs: mpsc::Receiver<Input>, stop: StopTokens) -> Result<(), OutboxError> {
+        self.take(self.endpoints.lanes()).await?;
+        for input in self.owed() {
+            self.take(input).await?;
+        }
+        loop {
+            let wake = self.engine.wake();
+            let clock = self.bench.clock.clone();
+            let real_left = wake.real.map(|at| at.saturating_sub(self.real.elapsed()));
+            tokio::select! {
+                biased;
+                () = stop.stop_claiming.cancelled() => break,
+                Some(ended) = self.attempts.join_next_with_id() => self.ended(ended).await?,
+                Some(input) = inputs.recv() => self.take(input).await?,
+                () = async { clock.sleep_until(wake.at.unwrap_or(Timestamp::MAX)).await }, if wake.at.is_some() => self.take(Input::Woke).await?,
+                () = real_sleep(real_left.unwrap_or_default()), if real_left.is_some() => self.take(Input::Woke).await?,
+            }
+        }
+        self.take(Input::Stop).await?;
+        self.drain(&stop.abort).await
+    }
+
+    async fn drain(&mut self, abort: &CancellationToken) -> Result<(), OutboxError> {
+        while !self.attempts.is_empty() {
+            tokio::select! {
+                biased;
+                () = abort.cancelled() => {
+                    self.attempts.abort_all();
+                    while self.attempts.join_next().await.is_some() {}
+                }
+                Some(ended) = self.attempts.join_next_with_id() => self.ended(ended).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What the outbox owed before this loop began.
+    fn owed(&self) -> Vec<Input> {
+        let horizon = self.bench.outbox.horizon();
+        let mut inputs = Vec::new();
+        for lane in &horizon.lanes {
+            if self.endpoints.get(&lane.webhook).is_none() && lane.waiting > 0 {
+                tracing::warn!(webhook = %lane.webhook, waiting = lane.waiting, "deliveries wait for a webhook that is not configured");
+            }
+            inputs.extend(lane.next_due.map(|due| Input::Work { lane: LaneKey::Webhook(lane.webhook.clone()), due }));
+        }
+        inputs.extend(horizon.mail.map(|due| Input::Work { lane: LaneKey::Mail, due }));
+        inputs
+    }
+
+    async fn ended(&mut self, ended: Result<(Id, Result<Next, OutboxError>), JoinError>) -> Result<(), OutboxError> {
+        let (id, next) = match ended {
+            Ok((id, next)) => (id, next?),
+            Err(error) => {
+                tracing::error!(%error, "an attempt ended without a result; its row is due again");
+                // At once would be a tight loop around the same bug.
+                let lane = Some(self.bench.clock.now() + Duration::from_secs(1));
+                (error.id(), Next { lane, mail: None })
+            }
+        };
+        let Some(lane) = self.lanes_of.remove(&id) else { return Ok(()) };
+        self.take(Input::Ended { lane, again: next.lane }).await?;
+        match next.mail {
+            Some(due) => self.take(Input::Work { lane: LaneKey::Mail, due }).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn take(&mut self, input: Input) -> Result<(), OutboxError> {
+        let mut todo = self.engine.on(input, self.bench.clock.now(), self.real.elapsed());
+        while !todo.is_empty() {
+            let mut answers = Vec::new();
+            for effect in todo {
+                match effect {
+                    Effect::Claim { lane, limit } => answers.push(self.claim(lane, limit).await?),
+                    Effect::Start { lane, work } => self.start(lane, work),
+                    Effect::Release { work } => self.bench.outbox.release(vec![lease_of(&work)]),
+                }
+            }
+            todo = Vec::new();
+            for answer in answers {
+                todo.extend(self.engine.on(answer, self.bench.clock.now(), self.real.elapsed()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, lane: LaneKey, limit: usize) -> Result<Input, OutboxError> {
+        let now = self.bench.clock.now();
+        let (rows, next_due) = match &lane {
+            LaneKey::Webhook(name) => {
+                let claim = self.bench.outbox.claim_deliveries(name, now, limit).await?;
+                (claim.rows.into_iter().map(|row| Work::Delivery(Box::new(row))).collect(), claim.next_due)
+            }
+            LaneKey::Mail => {
+                let claim = self.bench.outbox.claim_mail(now, limit).await?;
+                (claim.rows.into_iter().map(|row| Work::Mail(Box::new(row))).collect(), claim.next_due)
+            }
+        };
+        Ok(Input::Claimed { lane, rows, next_due })
+    }
+
+    fn start(&mut self, lane: LaneKey, work: Work) {
+        let bench = self.bench.clone();
+        let handle = match work {
+            Work::Delivery(due) => {
+                let endpoint = match &lane {
+                    LaneKey::Webhook(name) => self.endpoints.get(name),
+                    LaneKey::Mail => None,
+                };
+                self.attempts.spawn(async move {
+                    match endpoint {
+                        Some(endpoint) => attempt::deliver(&bench, &endpoint, *due).await,
+                        // It was taken out of the configuration in this very moment.
+                        None => {
+                            bench.outbox.release(vec![due.lease]);
+                            Ok(Next::default())
+                        }
+                    }
+                })
+            }
+            Work::Mail(due) => {
+                let endpoint = match &*due {
+                    DueMail::Digest { webhook, .. } => self.endpoints.get(webhook),
+                    DueMail::Send { .. } => None,
+                };
+                self.attempts.spawn(async move { attempt::post(&bench, endpoint.as_deref(), *due).await })
+            }
+        };
+        self.lanes_of.insert(handle.id(), lane);
+    }
+}
+
+fn lease_of(work: &Work) -> Lease {
+    match work {
+        Work::Delivery(due) => due.lease,
+        Work::Mail(due) => match &**due {
+            DueMail::Digest { lease, .. } | DueMail::Send { lease, .. } => *lease,
+        },
+    }
+}
