@@ -30,7 +30,7 @@ pub fn read<T: Word>(text: &str) -> Result<T, String> {
 /// The end of a complaint about `given`: `: did you mean "x"? accepted: x, y, z`.
 pub fn suggest(given: &str, accepted: &[&str]) -> String {
     if accepted.is_empty() {
-        return ": nothing is accepted here".to_owned();
+        return ": none is accepted here".to_owned();
     }
     let hint = nearest(given, accepted).map(|word| format!("did you mean {word:?}? ")).unwrap_or_default();
     format!(": {hint}accepted: {}", accepted.join(", "))
@@ -87,7 +87,7 @@ mod tests {
         ] {
             assert_eq!(nearest(given, &words), expected, "{given}");
         }
-        assert_eq!(suggest("x", &[]), ": nothing is accepted here");
+        assert_eq!(suggest("x", &[]), ": none is accepted here");
         assert_eq!(
             suggest("reviw", &words),
             ": did you mean \"review\"? accepted: submit_step, finish_processing, review"

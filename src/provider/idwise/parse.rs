@@ -155,12 +155,25 @@ fn weights<T: Word + PartialEq>(value: &Value) -> Result<Weights<T>, String> {
 }
 
 /// A manual decision that ends a review.
-fn review(value: &Value) -> Result<Weights<ManualDecision>, String> {
-    let weights: Weights<ManualDecision> = weights(value)?;
-    if weights.pairs().iter().any(|(decision, _)| *decision == ManualDecision::ResubmissionRequested) {
-        return Err("a review approves or rejects; to ask for steps again use { do = \"request_resubmission\", steps = [\"1\"] }".to_owned());
+#[derive(Clone, Copy, PartialEq)]
+struct ReviewDecision(ManualDecision);
+
+impl Word for ReviewDecision {
+    const KIND: &'static str = "a review's decision";
+    const ALL: &'static [Self] = &[ReviewDecision(ManualDecision::Approved), ReviewDecision(ManualDecision::Rejected)];
+    fn word(self) -> &'static str {
+        self.0.as_str()
     }
-    Ok(weights)
+}
+
+fn review(value: &Value) -> Result<Weights<ManualDecision>, String> {
+    let asks_again = value.to_string().contains(ManualDecision::ResubmissionRequested.as_str());
+    let weights: Weights<ReviewDecision> = weights(value).map_err(|why| match asks_again {
+        true => format!("{why}; to ask for steps again use {}", example("request_resubmission")),
+        false => why,
+    })?;
+    let pairs = weights.pairs().iter().map(|(decision, weight)| (decision.0, *weight)).collect();
+    Weights::new(pairs).ok_or_else(|| "no weight is above 0".to_owned())
 }
 
 /// A list of steps, each an id or `{ step, reason_code }`.

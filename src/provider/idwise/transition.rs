@@ -101,9 +101,13 @@ impl Move<'_> {
     /// Marks a step as submitted, if it is one that is asked for.
     fn take_step(&mut self, id: &str) -> Result<(), Rejected> {
         let at = self.find_step(id)?;
-        if !self.before.missing_steps().contains(&id) {
-            let missing = self.before.missing_steps().join(", ");
-            return Err(self.illegal(&format!("step {id:?} is submitted already; still to submit: {missing}")));
+        let missing = self.before.missing_steps();
+        if !missing.contains(&id) {
+            let given = match self.before.steps[at].state {
+                StepState::Submitted => "is submitted already",
+                StepState::NotSubmitted | StepState::Required(_) => "is not asked for now",
+            };
+            return Err(self.illegal(&format!("step {id:?} {given}; still to submit: {}", missing.join(", "))));
         }
         let step = &mut self.state.steps[at];
         step.state = StepState::Submitted;
