@@ -1,27 +1,32 @@
 //! The machine: what each stimulus does to a journey in each phase.
 //!
 //! ```text
-//!            start, cancel                      review, amend_aml, aml_monitor_update,
-//!               +--+                            whitelist_aml, finish_spot_check
-//!               |  v                                          +--+
-//!  submit_step  Open S1 --------------- complete -----------+ |  v
-//!  (more left)  ^  |                                        +->
-//!         +-----+  | submit_step (last)                     Finished S3-S6
-//!                  v            finish_processing, complete |    ^  |  |
-//!               Processing S2 ------------------------------+----+  |  |
-//!                  ^  ^  ^                                          |  |
-//!   submit_step    |  |  |              request_resubmission        |  |
-//!   (last)         |  |  +--- ResubmissionRequested S7 <------------+  |
-//!                  |  |                                                |
-//!                  |  +------ RenewalDue S8 <--------------------------+
-//!                  |              |             renewal_due, if it passed
-//!                  |              | renewal_deadline
-//!                  |              v
-//!                  +--------- RenewalLapsed S9           any -- delete --> Deleted S0
+//!      start, cancel,                               review, amend_aml, whitelist_aml,
+//!      submit_step                                  aml_monitor_update, finish_spot_check
+//!        +---+                                             +---+
+//!        |   v                 complete                    |   v
+//!       Open S1 ----------------------------------------> Finished S3-S6
+//!        |                                                 ^   |   |
+//!        | submit_step,           finish_processing,       |   |   | request_resubmission,
+//!        | the last one           complete                 |   |   | if no person decided
+//!        v                                                 |   |   v
+//!       Processing S2 -------------------------------------+   |  ResubmissionRequested S7
+//!        ^   ^   ^                                             |   |
+//!        |   |   |     submit_step, the last one               |   |
+//!        |   |   +---------------------------------------------|---+
+//!        |   |                                                 | renewal_due, if it passed
+//!        |   |         submit_step, the last one               v
+//!        |   +----------------------------------------------- RenewalDue S8
+//!        |                                                     | renewal_deadline
+//!        |             submit_step, the last one               v
+//!        +--------------------------------------------------- RenewalLapsed S9
+//!
+//!       any of them -- delete --> Deleted S0
 //! ```
 //!
-//! In S7, S8 and S9 a `submit_step` that leaves others missing stays there. What is not drawn is refused, and
-//! nothing has changed then. The machine follows docs.idwise.com/docs/webhooks-overview.
+//! In S7, S8 and S9 a `submit_step` that leaves others missing stays there; in S8 `aml_monitor_update` and
+//! `whitelist_aml` do too. What is not drawn is refused, and nothing has changed then. The machine follows
+//! docs.idwise.com/docs/webhooks-overview.
 
 use std::time::Duration;
 

@@ -89,6 +89,7 @@ fn every_row_of_the_state_table() {
     check(&[S3, &[ADDED, ADDED]].concat(), REMOVED, ("referred", "Refer"), &monitored);
     check(&[S3, &[ADDED, WHITELIST]].concat(), CHANGED, ("referred", "Refer"), &[]);
     check(&[S3, &[WHITELIST]].concat(), REMOVED, ("passed", "Complete"), &[]);
+    check(&[S3, &[WHITELIST, REMOVED]].concat(), CHANGED, ("passed", "Complete"), &monitored);
     check(&[S3, &[WHITELIST]].concat(), ADDED, ("referred", "Refer"), &monitored);
     check(S8, ADDED, ("renewal_due", "Refer"), &monitored);
     // Renewal
@@ -96,6 +97,8 @@ fn every_row_of_the_state_table() {
     check(S5, RENEW, ("renewal_due", "Approved"), &["Verification Update Required"]);
     check(S8, STEP_1, ("processing", "Complete"), &again);
     check(&[S8, &[STEP_1]].concat(), REFER, ("referred", "Refer"), &["Finished Journey"]);
+    check(&[S5, &[RENEW]].concat(), STEP_1, ("processing", "Approved"), &again);
+    check(&[S5, &[RENEW, STEP_1]].concat(), PASS, ("passed", "Complete"), &["Finished Journey"]);
     check(S8, LAPSE, ("renewal_lapsed", "Incomplete"), &["KYC Renewal Deadline Exceeded"]);
     check(S9, STEP_1, ("processing", "Incomplete"), &again);
     check(&[S9, &[STEP_1]].concat(), PASS, ("passed", "Complete"), &["Finished Journey"]);
