@@ -16,6 +16,10 @@ use crate::ids::{EventId, JourneyId};
 use crate::rng::{Draw, Seed};
 
 pub mod idwise;
+mod kind;
+pub mod words;
+
+pub use kind::{ProviderKind, event_types, parse_stimulus, policy, stimuli, when_words};
 
 /// The environment that a journey and a webhook belong to; events never cross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

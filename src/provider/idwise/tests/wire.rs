@@ -1,0 +1,111 @@
+//! The pinned wire format: a change here is a change of what customers receive.
+
+use super::*;
+use crate::ids::{EventId, JourneyId};
+
+fn rendered(event: Event) -> String {
+    let journey = Journey { reference_no: "Ärztin-客-1".to_owned(), ..started(&onboarding()) };
+    let id = EventId::mint(SEED, journey.id, 1);
+    String::from_utf8(provider::render(&provider::Event::Idwise(event), id, &journey)).expect("UTF-8")
+}
+
+fn decisions(manual: Option<ManualDecision>) -> Decisions {
+    Decisions { system: SystemDecision::Refer, manual }
+}
+
+#[test]
+fn finished_step() {
+    let event = Event::FinishedStep { step_id: "1".to_owned(), step_kind: StepKind::Document };
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished Step","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","stepId":"1","stepType":"Document"}}"#);
+}
+
+#[test]
+fn finished_user_steps() {
+    let event = Event::FinishedUserSteps { system: SystemDecision::Incomplete };
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished User Steps","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Incomplete"}}"#);
+}
+
+#[test]
+fn finished_journey() {
+    let event = Event::FinishedJourney { system: SystemDecision::Complete };
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Complete"}}"#);
+}
+
+#[test]
+fn updated_journey() {
+    let updated = |manual, action| rendered(Event::UpdatedJourney { decisions: decisions(manual), action });
+    insta::assert_snapshot!(updated(None, Action::StepUpdate), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":null,"finalDecision":"Refer","action":"Step Update"}}"#);
+    insta::assert_snapshot!(updated(None, Action::AmlAmend), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":null,"finalDecision":"Refer","action":"AML Amend"}}"#);
+    insta::assert_snapshot!(updated(Some(ManualDecision::Approved), Action::AmlOgmUpdate), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved","action":"AML OGM Update"}}"#);
+    let decision = ManualDecision::Rejected;
+    let plain = Action::ManualReview { decision, reason_code: None, steps: vec![] };
+    insta::assert_snapshot!(updated(Some(decision), plain), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Rejected","finalDecision":"Rejected","action":"Manual Review","manualReviewDetails":{"journeyReviewDecision":"Rejected","reasonCode":null,"stepReviews":[]}}}"#);
+    let decision = ManualDecision::ResubmissionRequested;
+    let code = || Some("RESUBMIT_\"BAD\"_QUALITÄT".to_owned());
+    let steps = vec![("1".to_owned(), code()), ("2".to_owned(), None)];
+    let asked = Action::ManualReview { decision, reason_code: code(), steps };
+    insta::assert_snapshot!(updated(Some(decision), asked), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Resubmission Requested","finalDecision":"Resubmission Requested","action":"Manual Review","manualReviewDetails":{"journeyReviewDecision":"Resubmission Requested","reasonCode":"RESUBMIT_\"BAD\"_QUALITÄT","stepReviews":[{"stepId":"1","reviewDecision":"Resubmit","reasonCode":"RESUBMIT_\"BAD\"_QUALITÄT"},{"stepId":"2","reviewDecision":"Resubmit","reasonCode":null}]}}}"#);
+}
+
+#[test]
+fn verification_update_required() {
+    let required = || vec![("1".to_owned(), "Document Expired".to_owned()), ("2".to_owned(), "Time Based".to_owned())];
+    let event = |manual, trigger| Event::VerificationUpdateRequired {
+        decisions: Decisions { system: SystemDecision::Complete, manual },
+        trigger,
+        required: required(),
+    };
+    insta::assert_snapshot!(rendered(event(None, Trigger::KycRenewal)), @r#"{"event":"Verification Update Required","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Complete","manualDecision":null,"finalDecision":"Complete","trigger":"KYC Renewal","requiredSteps":[{"stepId":"1","reasonCode":"Document Expired"},{"stepId":"2","reasonCode":"Time Based"}]}}"#);
+    let asked = Some(ManualDecision::ResubmissionRequested);
+    insta::assert_snapshot!(rendered(event(asked, Trigger::ManualReview)), @r#"{"event":"Verification Update Required","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Complete","manualDecision":"Resubmission Requested","finalDecision":"Resubmission Requested","trigger":"Manual Review","requiredSteps":[{"stepId":"1","reasonCode":"Document Expired"},{"stepId":"2","reasonCode":"Time Based"}]}}"#);
+}
+
+#[test]
+fn renewal_deadline_exceeded() {
+    let deadline = "2025-09-15T00:00:00.75Z".parse().expect("an instant");
+    let event = Event::RenewalDeadlineExceeded { steps: vec!["1".to_owned(), "2".to_owned()], deadline };
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"KYC Renewal Deadline Exceeded","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","requiredSteps":[{"stepId":"1","renewalDeadline":"2025-09-15T00:00:00Z"},{"stepId":"2","renewalDeadline":"2025-09-15T00:00:00Z"}]}}"#);
+}
+
+#[test]
+fn aml_monitor_update() {
+    let (system, previous) = (SystemDecision::Refer, SystemDecision::Complete);
+    insta::assert_snapshot!(rendered(Event::AmlMonitorUpdate { system, previous, version: 2 }), @r#"{"event":"AML Monitor Update","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","previousSystemDecision":"Complete","updatedAMLVersionNumber":2}}"#);
+}
+
+#[test]
+fn finished_spot_check() {
+    let check = JourneyId::mint(SEED, 7).spot_check(SEED, 1);
+    insta::assert_snapshot!(rendered(Event::FinishedSpotCheck { system: SystemDecision::Complete, check }), @r#"{"event":"Finished Spot Check","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","referenceNo":"Ärztin-客-1","systemDecision":"Complete","spotCheckJourneyId":"391f4a8b86f70942858cce87"}}"#);
+}
+
+#[test]
+fn manually_reviewed() {
+    let event = Event::ManuallyReviewed { decisions: decisions(Some(ManualDecision::Approved)) };
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"Manually Reviewed","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved"}}"#);
+}
+
+#[test]
+fn a_test_event_exists_for_every_type_and_no_other() {
+    let id = EventId::by_hand(SEED, 1);
+    let mut bodies = Vec::new();
+    for kind in EVENT_TYPES {
+        let body = super::super::wire::test_event(kind, id).expect(kind);
+        let value: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((&value["event"], &value["body"]["referenceNo"]), (&kind.into(), &"test".into()));
+        assert_eq!(value["body"]["eventId"], id.to_string());
+        bodies.push(String::from_utf8(body).expect("UTF-8"));
+    }
+    insta::assert_snapshot!(bodies.join("\n"), @r#"
+{"event":"Finished Step","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","stepId":"1","stepType":"Document"}}
+{"event":"Finished User Steps","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Incomplete"}}
+{"event":"Finished Journey","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Complete"}}
+{"event":"Updated Journey","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved","action":"Manual Review","manualReviewDetails":{"journeyReviewDecision":"Approved","reasonCode":null,"stepReviews":[]}}}
+{"event":"Verification Update Required","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Complete","manualDecision":null,"finalDecision":"Complete","trigger":"KYC Renewal","requiredSteps":[{"stepId":"1","reasonCode":"Document Expired"}]}}
+{"event":"KYC Renewal Deadline Exceeded","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","requiredSteps":[{"stepId":"1","renewalDeadline":"2025-09-15T00:00:00Z"}]}}
+{"event":"AML Monitor Update","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Refer","previousSystemDecision":"Complete","updatedAMLVersionNumber":1}}
+{"event":"Finished Spot Check","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","referenceNo":"test","systemDecision":"Complete","spotCheckJourneyId":"000000000000000000000000"}}
+{"event":"Manually Reviewed","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved"}}
+"#);
+    assert_eq!(super::super::wire::test_event("Finished journey", id), None);
+}

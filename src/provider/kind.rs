@@ -1,0 +1,105 @@
+//! Which provider is played, and the vocabulary it brings.
+//!
+//! The configuration, the API and the scenario reader ask here by the provider's word, so that none of them
+//! names a provider's module.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use super::words;
+use super::{Policy, Stimulus, idwise};
+
+/// A provider that can be played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProviderKind {
+    /// IDWise.
+    Idwise,
+}
+
+impl ProviderKind {
+    /// The provider's word in `provider = "idwise"`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProviderKind::Idwise => "idwise",
+        }
+    }
+}
+
+impl fmt::Display for ProviderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ProviderKind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "idwise" => Ok(ProviderKind::Idwise),
+            "qoreid" => Err("provider \"qoreid\" is not available yet: use \"idwise\"".to_owned()),
+            other => Err(format!("{other:?} is not a provider{}", words::suggest(other, &["idwise"]))),
+        }
+    }
+}
+
+/// Reads a stimulus of the provider: `do` and the arguments that go with it, and no other key.
+///
+/// # Errors
+/// What is wrong, the nearest valid word, and what is accepted.
+pub fn parse_stimulus(kind: ProviderKind, map: &Map<String, Value>) -> Result<Stimulus, String> {
+    match kind {
+        ProviderKind::Idwise => idwise::Stimulus::from_json(map).map(Stimulus::Idwise),
+    }
+}
+
+/// The stimuli's words with the names of their arguments.
+pub fn stimuli(kind: ProviderKind) -> &'static [(&'static str, &'static [&'static str])] {
+    match kind {
+        ProviderKind::Idwise => idwise::STIMULI,
+    }
+}
+
+/// The words that a script's `when` may have: see [`matches`](super::matches).
+pub fn when_words(kind: ProviderKind) -> &'static [&'static str] {
+    match kind {
+        ProviderKind::Idwise => &idwise::WHEN,
+    }
+}
+
+/// The event types that a webhook may subscribe to, as the provider spells them.
+pub fn event_types(kind: ProviderKind) -> &'static [&'static str] {
+    match kind {
+        ProviderKind::Idwise => &idwise::EVENT_TYPES,
+    }
+}
+
+/// How the provider documents that it delivers.
+pub fn policy(kind: ProviderKind) -> Policy {
+    match kind {
+        ProviderKind::Idwise => idwise::policy::policy(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_are_read_by_their_words() {
+        assert_eq!("idwise".parse(), Ok(ProviderKind::Idwise));
+        assert_eq!(ProviderKind::Idwise.to_string(), "idwise");
+        let error = |text: &str| text.parse::<ProviderKind>().expect_err(text);
+        insta::assert_snapshot!(error("qoreid"), @r#"provider "qoreid" is not available yet: use "idwise""#);
+        insta::assert_snapshot!(error("IDWise"), @r#""IDWise" is not a provider: did you mean "idwise"? accepted: idwise"#);
+    }
+
+    #[test]
+    fn a_stimulus_is_read_in_its_providers_vocabulary() {
+        let map = serde_json::json!({"do": "delete"});
+        let read = parse_stimulus(ProviderKind::Idwise, map.as_object().expect("a map"));
+        assert_eq!(read, Ok(Stimulus::Idwise(idwise::Stimulus::Delete)));
+        assert_eq!(event_types(ProviderKind::Idwise).len(), 9);
+    }
+}
