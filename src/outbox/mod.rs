@@ -9,6 +9,11 @@
 //!
 //! One suite (`outbox/conformance.rs`) runs on every backend.
 
+#[cfg(test)]
+mod conformance;
+mod memory;
+mod rules;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +25,8 @@ use crate::clock::{BoxFuture, Timestamp};
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message, Verdict};
 use crate::provider::{Environment, Journey};
+
+pub use memory::MemoryOutbox;
 
 /// A claim on a due row: whoever holds it, and nobody else, works on that row until it is settled or released.
 /// Opaque: only the outbox that gave it can read it.

@@ -1,0 +1,201 @@
+//! The outbox in memory: the model that the others are compared with, and the engine of tests and quick runs.
+//!
+//! One mutex, ordered maps, no disk: a process that ends loses all of it, and nothing is ever dropped while it
+//! runs. The state and its rules are in `memory/state.rs`; here is only the trait.
+
+mod state;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::clock::{BoxFuture, Timestamp};
+use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
+use crate::message::{Attempt, Delivery, Mail};
+use crate::outbox::{
+    Claim, Commit, Committed, DeliveryQuery, DueDeadlineRow, DueDelivery, DueMail, EventRecord, Horizon, JourneyQuery,
+    Lease, Ledger, NewKey, Outbox, OutboxError, Page, Settlement, rules,
+};
+use crate::provider::{Environment, Journey};
+use state::State;
+
+/// An outbox that lives as long as its process.
+#[derive(Debug)]
+pub struct MemoryOutbox {
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+}
+
+impl Default for MemoryOutbox {
+    fn default() -> Self {
+        MemoryOutbox::new()
+    }
+}
+
+impl MemoryOutbox {
+    /// An empty outbox.
+    pub fn new() -> Self {
+        MemoryOutbox { state: Mutex::new(State::default()), changed: watch::Sender::new(0) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    /// Claims and tells of it, if there was anything to claim.
+    fn claim<T>(&self, claim: impl FnOnce(&mut State) -> Claim<T>) -> Claim<T> {
+        let claimed = claim(&mut self.lock());
+        if !claimed.rows.is_empty() {
+            self.tell();
+        }
+        claimed
+    }
+}
+
+impl Outbox for MemoryOutbox {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, OutboxError>> {
+        Box::pin(async move {
+            rules::check_sizes(&commit)?;
+            let committed = self.lock().commit(commit)?;
+            self.tell();
+            Ok(committed)
+        })
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(async move {
+            let mut state = self.lock();
+            for settlement in settlements {
+                state.settle(settlement);
+            }
+            drop(state);
+            self.tell();
+            Ok(())
+        })
+    }
+
+    fn claim_deliveries(
+        &self,
+        webhook: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Claim<DueDelivery>, OutboxError>> {
+        let claimed = self.claim(|state| state.claim_deliveries(webhook, now, limit));
+        Box::pin(async move { Ok(claimed) })
+    }
+
+    fn claim_deadlines(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Claim<DueDeadlineRow>, OutboxError>> {
+        Box::pin(async move { Ok(self.claim(|state| state.claim_deadlines(now, limit))) })
+    }
+
+    fn claim_mail(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Claim<DueMail>, OutboxError>> {
+        Box::pin(async move { Ok(self.claim(|state| state.claim_mail(now, limit))) })
+    }
+
+    fn release(&self, leases: Vec<Lease>) {
+        self.lock().release(&leases);
+        self.tell();
+    }
+
+    fn redeliver(&self, of: DeliveryId, now: Timestamp) -> BoxFuture<'_, Result<DeliveryId, OutboxError>> {
+        Box::pin(async move {
+            let id = self.lock().redeliver(of, now)?;
+            self.tell();
+            Ok(id)
+        })
+    }
+
+    fn cancel(&self, id: DeliveryId, now: Timestamp) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(async move {
+            self.lock().cancel(id, now)?;
+            self.tell();
+            Ok(())
+        })
+    }
+
+    fn next_journey_number(&self) -> u64 {
+        self.lock().next_journey_number()
+    }
+
+    fn last_instant(&self) -> Option<Timestamp> {
+        self.lock().last_instant()
+    }
+
+    fn key(&self, key: &str) -> Result<Option<NewKey>, OutboxError> {
+        Ok(self.lock().key(key))
+    }
+
+    fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+        Ok(self.lock().journey(id))
+    }
+
+    fn journey_by_reference(
+        &self,
+        reference_no: &str,
+        environment: Option<Environment>,
+    ) -> Result<Option<Journey>, OutboxError> {
+        Ok(self.lock().journey_by_reference(reference_no, environment))
+    }
+
+    fn journeys(&self, query: &JourneyQuery, cursor: Option<u64>, limit: usize) -> Result<Page<Journey>, OutboxError> {
+        Ok(self.lock().journeys(query, cursor, limit))
+    }
+
+    fn event(&self, id: EventId) -> Result<Option<EventRecord>, OutboxError> {
+        Ok(self.lock().event(id))
+    }
+
+    fn events(
+        &self,
+        journey: Option<JourneyId>,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<EventRecord>, OutboxError> {
+        Ok(self.lock().events(journey, cursor, limit))
+    }
+
+    fn delivery(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, OutboxError> {
+        Ok(self.lock().delivery(id))
+    }
+
+    fn deliveries(
+        &self,
+        query: &DeliveryQuery,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Delivery>, OutboxError> {
+        Ok(self.lock().deliveries(query, cursor, limit))
+    }
+
+    fn mail(&self, id: MailId) -> Result<Option<Mail>, OutboxError> {
+        Ok(self.lock().mail(id))
+    }
+
+    fn mails(&self, cursor: Option<u64>, limit: usize) -> Result<Page<Mail>, OutboxError> {
+        Ok(self.lock().mails(cursor, limit))
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.lock().ledger()
+    }
+
+    fn horizon(&self) -> Horizon {
+        self.lock().horizon()
+    }
+
+    fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn broken(&self) -> Option<String> {
+        None
+    }
+}

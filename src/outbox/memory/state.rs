@@ -1,0 +1,426 @@
+//! What the memory outbox holds, and how writes and claims change it. Reads are in `read.rs`.
+
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
+use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, MailState, Message, Verdict};
+use crate::outbox::{
+    Claim, Commit, Committed, DIGEST_MAX, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease, MailVerdict,
+    NewDelivery, NewKey, NewMail, OutboxError, Settlement, rules,
+};
+use crate::provider::Journey;
+
+/// What a row of the queue stands for.
+#[derive(Clone, Copy, Debug)]
+enum Row {
+    Delivery(u64),
+    Deadline(DueDeadline),
+    Digest(u64),
+    Mail(u64),
+}
+
+#[derive(Debug)]
+struct StoredDelivery {
+    delivery: Delivery,
+    tries: Vec<Attempt>,
+    event: u64,
+    lane: u32,
+    ordered: bool,
+}
+
+#[derive(Debug)]
+struct StoredEvent {
+    message: Message,
+    deliveries: Vec<DeliveryId>,
+}
+
+#[derive(Debug)]
+struct Digest {
+    webhook: String,
+    lane: u32,
+    entries: Vec<DigestEntry>,
+}
+
+/// Everything. Maps are ordered: two runs that do the same answer the same.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    journeys: BTreeMap<u64, Journey>,
+    journey_numbers: BTreeMap<JourneyId, u64>,
+    given_numbers: u64,
+    events: BTreeMap<u64, StoredEvent>,
+    event_numbers: BTreeMap<EventId, u64>,
+    journey_events: BTreeMap<(JourneyId, u64), u64>,
+    deliveries: BTreeMap<u64, StoredDelivery>,
+    /// The ordered deliveries of a journey at an endpoint that are not terminal: the first has a row, the others
+    /// are parked.
+    queues: BTreeMap<(u32, JourneyId), VecDeque<u64>>,
+    rows: BTreeMap<Lease, Row>,
+    leased: BTreeSet<Lease>,
+    lanes: Vec<Arc<str>>,
+    pending: BTreeMap<u32, u64>,
+    digests: BTreeMap<u64, Digest>,
+    given_digests: u64,
+    open_digests: BTreeMap<u32, Lease>,
+    mails: BTreeMap<u64, (Mail, Timestamp)>,
+    keys: BTreeMap<String, NewKey>,
+    ended: [u64; 3],
+    mails_ended: [u64; 3],
+    attempts: u64,
+    last: Option<Timestamp>,
+}
+
+impl State {
+    pub(super) fn commit(&mut self, commit: Commit) -> Result<Committed, OutboxError> {
+        if let Some(key) = &commit.key
+            && let Some(known) = self.keys.get(&key.key)
+        {
+            return Err(if known.request == key.request {
+                OutboxError::Repeated { answer: known.answer.clone() }
+            } else {
+                OutboxError::KeyReused { key: key.key.clone() }
+            });
+        }
+        let journey = commit.journey;
+        let stored = self.journey_numbers.get(&journey.id).and_then(|number| self.journeys.get(number));
+        if stored.map(|stored| stored.version) != commit.expected_version
+            || (stored.is_none() && self.journeys.contains_key(&journey.number))
+        {
+            return Err(OutboxError::Conflict);
+        }
+        let old = stored.map(rules::deadline_rows).unwrap_or_default();
+        self.put_deadlines(&journey, &old, commit.fired);
+        self.journey_numbers.insert(journey.id, journey.number);
+        self.given_numbers = self.given_numbers.max(journey.number);
+        self.journeys.insert(journey.number, journey);
+        if let Some(key) = commit.key {
+            self.keys.insert(key.key.clone(), key);
+        }
+        self.saw(commit.now);
+        let mut committed = Committed::default();
+        for message in commit.messages {
+            self.accept(message.message, &message.to, &mut committed.deliveries);
+        }
+        Ok(committed)
+    }
+
+    fn put_deadlines(&mut self, journey: &Journey, old: &[Lease], fired: Option<Lease>) {
+        let new = rules::deadline_rows(journey);
+        for row in old.iter().filter(|row| !new.contains(row)).chain(&fired) {
+            self.remove_row(*row);
+        }
+        for (row, deadline) in new.iter().zip(&journey.deadlines) {
+            if !old.contains(row) || fired == Some(*row) {
+                self.rows.insert(*row, Row::Deadline(DueDeadline { journey: journey.id, kind: deadline.kind }));
+            }
+        }
+    }
+
+    fn accept(&mut self, message: Message, to: &[NewDelivery], ids: &mut Vec<DeliveryId>) {
+        let event = self.events.len() as u64 + 1;
+        let mut deliveries = Vec::new();
+        for new in to {
+            let id = self.deliveries.len() as u64 + 1;
+            let lane = self.lane(&new.webhook);
+            let delivery = rules::new_delivery(DeliveryId(id), &message, &new.webhook, new.due_at);
+            // Only a journey's deliveries have an order to keep.
+            let ordered = new.ordered && message.journey_id.is_some();
+            self.add_delivery(StoredDelivery { delivery, tries: Vec::new(), event, lane, ordered });
+            deliveries.push(DeliveryId(id));
+        }
+        ids.extend(&deliveries);
+        self.event_numbers.insert(message.event_id, event);
+        if let Some(journey) = message.journey_id {
+            self.journey_events.insert((journey, message.sequence), event);
+        }
+        self.events.insert(event, StoredEvent { message, deliveries });
+    }
+
+    fn add_delivery(&mut self, stored: StoredDelivery) {
+        let id = stored.delivery.id.0;
+        let lane = stored.lane;
+        *self.pending.entry(lane).or_default() += 1;
+        let parked = match stored.delivery.journey_id {
+            Some(journey) if stored.ordered => {
+                let queue = self.queues.entry((lane, journey)).or_default();
+                queue.push_back(id);
+                queue.len() > 1
+            }
+            _ => false,
+        };
+        if !parked {
+            let row = Lease { lane, due: stored.delivery.due_at, serial: id };
+            self.rows.insert(row, Row::Delivery(id));
+        }
+        self.deliveries.insert(id, stored);
+    }
+
+    fn lane(&mut self, webhook: &Arc<str>) -> u32 {
+        let at = self.lanes.iter().position(|lane| lane == webhook).unwrap_or_else(|| {
+            self.lanes.push(webhook.clone());
+            self.lanes.len() - 1
+        });
+        rules::FIRST_WEBHOOK_LANE + at as u32
+    }
+
+    fn saw(&mut self, now: Timestamp) {
+        self.last = self.last.max(Some(now));
+    }
+
+    fn remove_row(&mut self, row: Lease) -> Option<Row> {
+        self.leased.remove(&row);
+        self.rows.remove(&row)
+    }
+
+    /// A settlement whose claim is no longer held does nothing.
+    pub(super) fn settle(&mut self, settlement: Settlement) {
+        match settlement {
+            Settlement::Attempt { lease, attempt, verdict, notice } => {
+                if let Some(Row::Delivery(id)) = self.end_lease(lease) {
+                    self.settle_attempt(id, *attempt, verdict, notice);
+                }
+            }
+            Settlement::Digest { lease, mails, now } => {
+                if let Some(Row::Digest(id)) = self.end_lease(lease) {
+                    self.saw(now);
+                    self.settle_digest(id, lease, mails, now);
+                }
+            }
+            Settlement::Mail { lease, verdict } => {
+                if let Some(Row::Mail(id)) = self.end_lease(lease) {
+                    self.settle_mail(id, verdict);
+                }
+            }
+            Settlement::Deadline { lease } => {
+                self.end_lease(lease);
+            }
+        }
+    }
+
+    fn end_lease(&mut self, lease: Lease) -> Option<Row> {
+        if !self.leased.contains(&lease) {
+            return None;
+        }
+        self.remove_row(lease)
+    }
+
+    fn settle_attempt(&mut self, id: u64, attempt: Attempt, verdict: Verdict, notice: Option<std::time::Duration>) {
+        self.saw(attempt.finished_at);
+        self.attempts += 1;
+        let Some(stored) = self.deliveries.get_mut(&id) else { return };
+        stored.delivery.attempts += 1;
+        let lane = stored.lane;
+        match verdict {
+            Verdict::RetryAt(due) => {
+                stored.delivery.due_at = due;
+                stored.tries.push(attempt);
+                self.rows.insert(Lease { lane, due, serial: id }, Row::Delivery(id));
+            }
+            Verdict::Delivered => {
+                stored.tries.push(attempt);
+                self.end_delivery(id, DeliveryState::Delivered);
+            }
+            Verdict::Exhausted => {
+                let entry = rules::digest_entry(&stored.delivery, &attempt);
+                stored.tries.push(attempt);
+                self.end_delivery(id, DeliveryState::Exhausted);
+                if let Some(window) = notice {
+                    self.join_digest(lane, entry, window);
+                }
+            }
+        }
+    }
+
+    /// Makes a delivery terminal; its row is gone already. An ordered one lets the next of its journey go.
+    fn end_delivery(&mut self, id: u64, state: DeliveryState) {
+        let Some(stored) = self.deliveries.get_mut(&id) else { return };
+        stored.delivery.state = state;
+        let slot = match state {
+            DeliveryState::Delivered => 0,
+            DeliveryState::Exhausted => 1,
+            _ => 2,
+        };
+        self.ended[slot] += 1;
+        if let Some(pending) = self.pending.get_mut(&stored.lane) {
+            *pending -= 1;
+        }
+        let (Some(journey), true) = (stored.delivery.journey_id, stored.ordered) else { return };
+        let place = (stored.lane, journey);
+        let Some(queue) = self.queues.get_mut(&place) else { return };
+        let was_first = queue.front() == Some(&id);
+        queue.retain(|queued| *queued != id);
+        match queue.front() {
+            None => {
+                self.queues.remove(&place);
+            }
+            Some(next) if was_first => {
+                if let Some(next) = self.deliveries.get(next) {
+                    let row = Lease { lane: place.0, due: next.delivery.due_at, serial: next.delivery.id.0 };
+                    self.rows.insert(row, Row::Delivery(row.serial));
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Joins the endpoint's digest. One that is being composed, full or over takes nothing more: the next opens.
+    fn join_digest(&mut self, lane: u32, entry: DigestEntry, window: std::time::Duration) {
+        if let Some(open) = self.open_digests.get(&lane)
+            && !self.leased.contains(open)
+            && entry.exhausted_at < open.due
+            && let Some(digest) = self.digests.get_mut(&(open.serial >> 1))
+            && digest.entries.len() < DIGEST_MAX
+        {
+            digest.entries.push(entry);
+            return;
+        }
+        self.given_digests += 1;
+        let id = self.given_digests;
+        let row = Lease { lane: rules::MAIL_LANE, due: entry.exhausted_at + window, serial: rules::digest_serial(id) };
+        let webhook = self.lanes[(lane - rules::FIRST_WEBHOOK_LANE) as usize].to_string();
+        self.rows.insert(row, Row::Digest(id));
+        self.digests.insert(id, Digest { webhook, lane, entries: vec![entry] });
+        self.open_digests.insert(lane, row);
+    }
+
+    fn settle_digest(&mut self, id: u64, lease: Lease, mails: Vec<NewMail>, now: Timestamp) {
+        let Some(digest) = self.digests.remove(&id) else { return };
+        if self.open_digests.get(&digest.lane) == Some(&lease) {
+            self.open_digests.remove(&digest.lane);
+        }
+        for new in mails {
+            let id = self.mails.len() as u64 + 1;
+            let mail = rules::new_mail(MailId(id), &digest.webhook, new, now);
+            if mail.state == MailState::Waiting {
+                let row = Lease { lane: rules::MAIL_LANE, due: now, serial: rules::mail_serial(id) };
+                self.rows.insert(row, Row::Mail(id));
+            } else {
+                self.mails_ended[2] += 1;
+            }
+            self.mails.insert(id, (mail, now));
+        }
+    }
+
+    fn settle_mail(&mut self, id: u64, verdict: MailVerdict) {
+        let Some((mail, due)) = self.mails.get_mut(&id) else { return };
+        let next = rules::judge_mail(mail, verdict);
+        match mail.state {
+            MailState::Sent => self.mails_ended[0] += 1,
+            MailState::Failed => self.mails_ended[1] += 1,
+            _ => {}
+        }
+        if let Some(next) = next {
+            *due = next;
+            self.rows
+                .insert(Lease { lane: rules::MAIL_LANE, due: next, serial: rules::mail_serial(id) }, Row::Mail(id));
+        }
+    }
+
+    pub(super) fn release(&mut self, leases: &[Lease]) {
+        for lease in leases {
+            self.leased.remove(lease);
+        }
+    }
+
+    /// Leases what is due in `lanes`.
+    fn claim(
+        &mut self,
+        lanes: impl Iterator<Item = u32>,
+        now: Timestamp,
+        limit: usize,
+    ) -> (Vec<Lease>, Option<Timestamp>) {
+        let mut candidates = Vec::new();
+        for lane in lanes {
+            candidates.extend(self.unleased(lane).take(limit + 1));
+        }
+        let (rows, next) = rules::pick(candidates, now, limit);
+        self.leased.extend(&rows);
+        (rows, next)
+    }
+
+    fn unleased(&self, lane: u32) -> impl Iterator<Item = Lease> {
+        let first = Lease { lane, due: Timestamp::MIN, serial: 0 };
+        let last = Lease { lane, due: Timestamp::MAX, serial: u64::MAX };
+        self.rows.range(first..=last).map(|(row, _)| *row).filter(|row| !self.leased.contains(row))
+    }
+
+    pub(super) fn claim_deliveries(&mut self, webhook: &str, now: Timestamp, limit: usize) -> Claim<DueDelivery> {
+        let lane = self.lanes.iter().position(|lane| &**lane == webhook);
+        let lane = lane.map(|at| rules::FIRST_WEBHOOK_LANE + at as u32);
+        let (leases, next_due) = self.claim(lane.into_iter(), now, limit);
+        let rows = leases.into_iter().filter_map(|lease| {
+            let stored = self.deliveries.get(&lease.serial)?;
+            Some(DueDelivery {
+                lease,
+                id: stored.delivery.id,
+                due_at: lease.due,
+                attempts: stored.delivery.attempts,
+                message: self.events.get(&stored.event)?.message.clone(),
+            })
+        });
+        Claim { rows: rows.collect(), next_due }
+    }
+
+    pub(super) fn claim_deadlines(&mut self, now: Timestamp, limit: usize) -> Claim<DueDeadlineRow> {
+        let lanes = crate::provider::DeadlineKind::ALL.into_iter().flat_map(rules::deadline_lanes);
+        let (leases, next_due) = self.claim(lanes, now, limit);
+        let rows = leases.into_iter().filter_map(|lease| match self.rows.get(&lease) {
+            Some(Row::Deadline(deadline)) => Some(DueDeadlineRow { lease, due_at: lease.due, deadline: *deadline }),
+            _ => None,
+        });
+        Claim { rows: rows.collect(), next_due }
+    }
+
+    pub(super) fn claim_mail(&mut self, now: Timestamp, limit: usize) -> Claim<DueMail> {
+        let (leases, next_due) = self.claim(std::iter::once(rules::MAIL_LANE), now, limit);
+        let rows = leases.into_iter().filter_map(|lease| match self.rows.get(&lease)? {
+            Row::Digest(id) => {
+                let digest = self.digests.get(id)?;
+                let (webhook, entries) = (digest.webhook.clone(), digest.entries.clone());
+                Some(DueMail::Digest { lease, due_at: lease.due, webhook, entries })
+            }
+            Row::Mail(id) => Some(DueMail::Send { lease, due_at: lease.due, mail: self.mail(MailId(*id))? }),
+            _ => None,
+        });
+        Claim { rows: rows.collect(), next_due }
+    }
+
+    pub(super) fn redeliver(&mut self, of: DeliveryId, now: Timestamp) -> Result<DeliveryId, OutboxError> {
+        let (old, _) = self.delivery(of).ok_or_else(|| rules::unknown_delivery(of))?;
+        if !old.state.is_terminal() {
+            return Err(rules::not_terminal(of, old.state));
+        }
+        let stored = self.deliveries.get(&of.0).ok_or_else(|| rules::unknown_delivery(of))?;
+        let (event, lane) = (stored.event, stored.lane);
+        let id = DeliveryId(self.deliveries.len() as u64 + 1);
+        if let Some(event) = self.events.get_mut(&event) {
+            event.deliveries.push(id);
+        }
+        self.add_delivery(StoredDelivery {
+            delivery: rules::resend(id, &old, now),
+            tries: Vec::new(),
+            event,
+            lane,
+            ordered: false,
+        });
+        self.saw(now);
+        Ok(id)
+    }
+
+    pub(super) fn cancel(&mut self, id: DeliveryId, now: Timestamp) -> Result<(), OutboxError> {
+        let (delivery, _) = self.delivery(id).ok_or_else(|| rules::unknown_delivery(id))?;
+        if delivery.state != DeliveryState::Waiting {
+            return Err(rules::not_waiting(id, delivery.state));
+        }
+        if let Some(stored) = self.deliveries.get(&id.0) {
+            // A parked one has no row; removing nothing is right then.
+            self.remove_row(Lease { lane: stored.lane, due: stored.delivery.due_at, serial: id.0 });
+        }
+        self.end_delivery(id.0, DeliveryState::Cancelled);
+        self.saw(now);
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! What every backend decides alike: lane numbers, sizes, digests, the words of refusals. Pure.
+//!
+//! All that is owed to the future is one kind of row, ordered by (lane, due, serial). Called by the backends only.
+//!
+//! ```text
+//!   lane 0          mails and digests       serial: mail << 1 | 1, digest << 1
+//!   lanes 1..=48    deadlines, 16 per kind  serial: the journey's number
+//!   lanes 64..      one per endpoint        serial: the delivery's number
+//! ```
+
+use std::ops::Range;
+
+use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, MailId};
+use crate::message::{Attempt, Delivery, DeliveryState, Mail, MailState, Message};
+use crate::outbox::{Commit, DeliveryQuery, DigestEntry, Lease, MailVerdict, NewMail, OutboxError};
+use crate::provider::{Deadline, DeadlineKind, Journey};
+
+/// The lane of digests and mails.
+pub(in crate::outbox) const MAIL_LANE: u32 = 0;
+/// Deadlines of one kind are spread over so many lanes: one lane whose keys only grow would leave emptied pages.
+const SHARDS: u32 = 16;
+/// The first endpoint's lane; the numbers between are left for rows to come.
+pub(in crate::outbox) const FIRST_WEBHOOK_LANE: u32 = 64;
+/// The largest body that is taken: rows hold the body inline and are capped at 64 KiB.
+pub(in crate::outbox) const MAX_BODY: usize = 48 * 1024;
+/// An attempt's outcome in a digest is cut to so many characters.
+const MAX_ERROR_CHARS: usize = 500;
+
+/// The lanes of the deadlines of `kind`.
+pub(in crate::outbox) fn deadline_lanes(kind: DeadlineKind) -> Range<u32> {
+    let first = 1 + SHARDS * kind as u32;
+    first..first + SHARDS
+}
+
+/// The row of a deadline of journey `number`.
+pub(in crate::outbox) fn deadline_row(number: u64, deadline: Deadline) -> Lease {
+    // The remainder is below 16, so it fits.
+    let shard = (number % u64::from(SHARDS)) as u32;
+    Lease { lane: deadline_lanes(deadline.kind).start + shard, due: deadline.due, serial: number }
+}
+
+/// The rows of a journey's deadlines.
+pub(in crate::outbox) fn deadline_rows(journey: &Journey) -> Vec<Lease> {
+    journey.deadlines.iter().map(|deadline| deadline_row(journey.number, *deadline)).collect()
+}
+
+/// The serial of a mail's row.
+pub(in crate::outbox) fn mail_serial(mail: u64) -> u64 {
+    mail << 1 | 1
+}
+
+/// The serial of a digest's row.
+pub(in crate::outbox) fn digest_serial(digest: u64) -> u64 {
+    digest << 1
+}
+
+/// Takes from `candidates`, unleased rows of several lanes, what is due at `now`: the rows in due order, and the
+/// due time of the earliest that is left. `candidates` must hold more than `limit` rows of each lane that has them.
+pub(in crate::outbox) fn pick(
+    mut candidates: Vec<Lease>,
+    now: Timestamp,
+    limit: usize,
+) -> (Vec<Lease>, Option<Timestamp>) {
+    candidates.sort_unstable_by_key(|row| (row.due, row.serial, row.lane));
+    let due = candidates.iter().take(limit).take_while(|row| row.due <= now).count();
+    let next = candidates.get(due).map(|row| row.due);
+    candidates.truncate(due);
+    (candidates, next)
+}
+
+/// Refuses what does not fit a stored value.
+pub(in crate::outbox) fn check_sizes(commit: &Commit) -> Result<(), OutboxError> {
+    let check = |what: &str, size: usize| {
+        if size > MAX_BODY {
+            return Err(OutboxError::TooLarge { what: what.to_owned(), size, max: MAX_BODY });
+        }
+        Ok(())
+    };
+    for message in &commit.messages {
+        check("the body of an event", message.message.body.len())?;
+    }
+    if let Some(key) = &commit.key {
+        check("the answer kept under a key", key.answer.len() + key.key.len())?;
+    }
+    let journey = postcard::experimental::serialized_size(&commit.journey).unwrap_or(usize::MAX);
+    check("the journey", journey)
+}
+
+/// A delivery as it is when accepted.
+pub(in crate::outbox) fn new_delivery(id: DeliveryId, message: &Message, webhook: &str, due_at: Timestamp) -> Delivery {
+    Delivery {
+        id,
+        event_id: message.event_id,
+        event_type: message.event_type.clone(),
+        journey_id: message.journey_id,
+        webhook: webhook.to_owned(),
+        state: DeliveryState::Waiting,
+        attempts: 0,
+        due_at,
+        resend_of: None,
+    }
+}
+
+/// A delivery's place in a digest, after its last attempt.
+pub(in crate::outbox) fn digest_entry(delivery: &Delivery, last: &Attempt) -> DigestEntry {
+    DigestEntry {
+        delivery: delivery.id,
+        event_id: delivery.event_id,
+        event_type: delivery.event_type.clone(),
+        journey_id: delivery.journey_id,
+        attempts: delivery.attempts,
+        last_error: last.outcome.summary().chars().take(MAX_ERROR_CHARS).collect(),
+        exhausted_at: last.finished_at,
+    }
+}
+
+/// There is no such delivery.
+pub(in crate::outbox) fn unknown_delivery(id: DeliveryId) -> OutboxError {
+    OutboxError::NotPossible(format!("there is no delivery {id}"))
+}
+
+/// Only what is over can be sent again.
+pub(in crate::outbox) fn not_terminal(id: DeliveryId, state: DeliveryState) -> OutboxError {
+    OutboxError::NotPossible(format!("delivery {id} is {} and will be tried by itself", state.as_str()))
+}
+
+/// Only what waits can be called off.
+pub(in crate::outbox) fn not_waiting(id: DeliveryId, state: DeliveryState) -> OutboxError {
+    OutboxError::NotPossible(format!("delivery {id} is {} and cannot be called off", state.as_str()))
+}
+
+/// A new delivery of what `old` owed, due at `now`. It keeps no order: somebody asked for it by hand.
+pub(in crate::outbox) fn resend(id: DeliveryId, old: &Delivery, now: Timestamp) -> Delivery {
+    Delivery { id, state: DeliveryState::Waiting, attempts: 0, due_at: now, resend_of: Some(old.id), ..old.clone() }
+}
+
+/// A mail as it is when composed: it waits, or is only kept.
+pub(in crate::outbox) fn new_mail(id: MailId, webhook: &str, new: NewMail, now: Timestamp) -> Mail {
+    Mail {
+        id,
+        webhook: webhook.to_owned(),
+        to: new.to,
+        subject: new.subject,
+        text: new.text,
+        deliveries: new.deliveries,
+        message_id: new.message_id,
+        created_at: now,
+        state: if new.send { MailState::Waiting } else { MailState::Kept },
+        attempts: 0,
+        error: None,
+    }
+}
+
+/// Enters what came of a mail's attempt; the time of the next one, if there is to be one.
+pub(in crate::outbox) fn judge_mail(mail: &mut Mail, verdict: MailVerdict) -> Option<Timestamp> {
+    mail.attempts += 1;
+    match verdict {
+        MailVerdict::Sent => {
+            mail.state = MailState::Sent;
+            mail.error = None;
+            None
+        }
+        MailVerdict::Failed(error) => {
+            mail.state = MailState::Failed;
+            mail.error = Some(error);
+            None
+        }
+        MailVerdict::RetryAt(due, error) => {
+            mail.error = Some(error);
+            Some(due)
+        }
+    }
+}
+
+/// Whether a delivery belongs in a list.
+pub(in crate::outbox) fn wanted(query: &DeliveryQuery, delivery: &Delivery) -> bool {
+    query.state.is_none_or(|state| delivery.state == state)
+        && query.webhook.as_ref().is_none_or(|webhook| *webhook == delivery.webhook)
+        && query.event.is_none_or(|event| delivery.event_id == event)
+        && query.journey.is_none_or(|journey| delivery.journey_id == Some(journey))
+}
