@@ -10,9 +10,12 @@
 
 pub mod chance;
 pub mod clock;
+pub mod config;
 pub mod ids;
 pub mod message;
 pub mod outbox;
+pub mod portal;
 pub mod provider;
+pub mod reader;
 pub mod rng;
 pub mod secret;

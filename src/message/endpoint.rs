@@ -1,5 +1,7 @@
 //! An endpoint: where messages go, how they prove where they come from, and how patiently they are tried.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::message::{RetryPolicy, Success};
@@ -72,4 +74,69 @@ impl Endpoint {
     pub fn wants(&self, event_type: &str, environment: Environment) -> bool {
         self.enabled && self.environment == environment && self.types.iter().any(|t| t == "*" || t == event_type)
     }
+}
+
+/// A kind of address that deliveries may go to, as `[delivery] reach` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// This machine.
+    Loopback,
+    /// Private networks.
+    Private,
+    /// The internet.
+    Public,
+    /// The link, where clouds keep their metadata.
+    LinkLocal,
+}
+
+impl Reach {
+    /// All of them.
+    pub const ALL: [Reach; 4] = [Reach::Loopback, Reach::Private, Reach::Public, Reach::LinkLocal];
+
+    /// The kind's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reach::Loopback => "loopback",
+            Reach::Private => "private",
+            Reach::Public => "public",
+            Reach::LinkLocal => "link-local",
+        }
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Reach {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Reach::ALL.into_iter().find(|reach| reach.as_str() == text).ok_or_else(|| {
+            format!("{text:?} is not a reach: use \"loopback\", \"private\", \"public\" or \"link-local\"")
+        })
+    }
+}
+
+/// How a connection to an SMTP server is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    /// `smtp://`: STARTTLS where the server offers it; required, unless the server is on this machine.
+    Opportunistic,
+    /// `smtps://`: TLS from the first byte.
+    Tls,
+}
+
+/// The SMTP server that error mails are handed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmtpTarget {
+    /// How the connection is secured.
+    pub security: SmtpSecurity,
+    /// Name or address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// User name and password, if the server asks for them.
+    pub credentials: Option<(String, Secret)>,
 }
