@@ -8,13 +8,18 @@
 //! 5. The delivery engine leases what a lane has room for and sends it.
 //! 6. The outcome is read by the endpoint's retry policy, and attempt and verdict are settled as one.
 
+pub mod app;
 pub mod chance;
 pub mod clock;
+pub mod config;
+pub mod delivery;
 pub mod http;
 pub mod ids;
 pub mod message;
 pub mod outbox;
+pub mod portal;
 pub mod provider;
+pub mod reader;
 pub mod rng;
 pub mod secret;
 pub mod transport;

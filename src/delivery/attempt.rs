@@ -166,7 +166,9 @@ fn log(endpoint: &Endpoint, due: &DueDelivery, n: u32, outcome: &Outcome, verdic
     let (delivery, event, webhook) = (due.id, due.message.event_id, &endpoint.name);
     let (took, kind) = (outcome.took().as_micros() as u64, &due.message.event_type);
     match verdict {
-        Verdict::Delivered => tracing::info!(%delivery, %event, webhook, kind, attempt = n, took_us = took, "delivered"),
+        Verdict::Delivered => {
+            tracing::info!(%delivery, %event, webhook, kind, attempt = n, took_us = took, "delivered")
+        }
         Verdict::RetryAt(at) => {
             tracing::info!(%delivery, %event, webhook, kind, attempt = n, outcome = outcome.summary(), again = %at, "will retry");
         }

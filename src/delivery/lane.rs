@@ -142,7 +142,11 @@ impl<T> Lane<T> {
     /// Slots that can be filled. One is always the lane's own, whatever the others use: no neighbour can starve it.
     fn free(&self, room: usize) -> usize {
         let own = self.settings.max_in_flight.saturating_sub(self.in_flight + self.queued.len());
-        let own = if self.queued.is_empty() { own } else { own.max(usize::from(self.in_flight < self.settings.max_in_flight)) };
+        let own = if self.queued.is_empty() {
+            own
+        } else {
+            own.max(usize::from(self.in_flight < self.settings.max_in_flight))
+        };
         if self.in_flight == 0 { own.min(room.max(1)) } else { own.min(room) }
     }
 }

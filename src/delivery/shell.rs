@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock as _, Stopwatch, Timestamp, real_sleep};
+use crate::clock::{Stopwatch, Timestamp, real_sleep};
 use crate::delivery::attempt::{self, Bench, Next};
 use crate::delivery::engine::{Effect, Engine, Input, LaneKey, Work};
 use crate::delivery::lane::{LaneSettings, Paused};
@@ -33,10 +33,12 @@ pub const GLOBAL_IN_FLIGHT: usize = 1_024;
 /// At most so many mails at once.
 const MAILS_IN_FLIGHT: usize = 4;
 
+type ByName = BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>;
+
 /// The endpoints as they are configured now, and which of them stand.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    by_name: Arc<RwLock<BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>>>,
+    by_name: Arc<RwLock<ByName>>,
 }
 
 impl Endpoints {
@@ -84,11 +86,11 @@ impl Endpoints {
         Input::Configured(lanes)
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, ByName> {
         self.by_name.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, ByName> {
         self.by_name.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

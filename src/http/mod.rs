@@ -1,1 +1,4 @@
-//! What listens: the server loop and the built-in receiver.
+//! HTTP, as a server: the control API and health, the built-in receiver, and the loop that serves them.
+
+pub mod api;
+pub mod problem;

@@ -27,8 +27,9 @@ pub enum Auth {
     },
 }
 
-/// A kind of address that deliveries may go to. Metadata services live at link-local addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A kind of address that deliveries may go to, as `[delivery] reach` names it. Metadata services live at link-local
+/// addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
     /// This machine.
     Loopback,
@@ -41,7 +42,10 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// The kind's word, as `reach` of the configuration spells it.
+    /// All of them.
+    pub const ALL: [Reach; 4] = [Reach::Loopback, Reach::Private, Reach::Public, Reach::LinkLocal];
+
+    /// The kind's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Reach::Loopback => "loopback",
@@ -61,13 +65,9 @@ impl fmt::Display for Reach {
 impl FromStr for Reach {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "loopback" => Ok(Reach::Loopback),
-            "private" => Ok(Reach::Private),
-            "public" => Ok(Reach::Public),
-            "link-local" => Ok(Reach::LinkLocal),
-            other => Err(format!("{other:?} is no reach: use \"loopback\", \"private\", \"public\" or \"link-local\"")),
-        }
+        Reach::ALL.into_iter().find(|reach| reach.as_str() == text).ok_or_else(|| {
+            format!("{text:?} is not a reach: use \"loopback\", \"private\", \"public\" or \"link-local\"")
+        })
     }
 }
 

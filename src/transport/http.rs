@@ -54,7 +54,7 @@ const HEADERS_KEPT: usize = 16 * 1024;
 const SLACK: usize = 4 * 1024;
 
 /// What the transport is told at the start.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// The kinds of addresses that deliveries may go to.
     pub reach: Vec<Reach>,

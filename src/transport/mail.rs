@@ -114,6 +114,11 @@ impl Mailer {
         self.server.is_some()
     }
 
+    /// The sender's domain: where Message-IDs say they come from.
+    pub fn domain(&self) -> &str {
+        self.from.domain()
+    }
+
     /// Sends `mail` once. At completion with `Ok` the server has taken responsibility for it.
     ///
     /// # Errors

@@ -1,0 +1,261 @@
+//! Stimuli: from a request to durable consequences.
+//!
+//! Stimuli to one journey are taken one after the other; of two that conflict one wins and the other is told what is
+//! legal then. The outbox checks the version once more, for processes that share a store.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::app::App;
+use crate::clock::{Clock as _, Timestamp};
+use crate::delivery::engine::{Input, LaneKey};
+use crate::ids::{EventId, JourneyId};
+use crate::message::Message;
+use crate::outbox::{Commit, Lease, NewDelivery, NewKey, NewMessage, OutboxError};
+use crate::provider::{self, Context, DeadlineKind, Environment, Event, Journey, Rejected, StartError, Stimulus};
+use crate::rng::Draw;
+
+/// A journey to be started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJourney {
+    /// The flow's id.
+    pub flow: String,
+    /// The customer's id for the subject.
+    pub reference_no: String,
+    /// Where it belongs; the provider's default when absent.
+    pub environment: Option<Environment>,
+}
+
+/// Makes a call idempotent.
+#[derive(Clone, Debug)]
+pub struct Keyed {
+    /// The caller's key, in the scope it is unique in.
+    pub key: String,
+    /// A digest of the request.
+    pub request: [u8; 32],
+    /// Renders the answer that a repetition gets.
+    pub answer: fn(&Journey, &[Message]) -> Bytes,
+}
+
+/// An accepted stimulus and what followed, durable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// When it arrived.
+    pub at: Timestamp,
+    /// The stimulus's word.
+    pub stimulus: &'static str,
+    /// The journey as it is now.
+    pub journey: Journey,
+    /// The events, in order.
+    pub events: Vec<Message>,
+}
+
+/// What a call came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It was done now.
+    Done(Box<Applied>),
+    /// It was done before, under the same key: this was answered.
+    Repeated(Bytes),
+}
+
+/// Why a call did nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppError {
+    /// The journey's state does not allow it.
+    #[error("{0}")]
+    Rejected(Rejected),
+    /// The provider would not start it.
+    #[error("{0}")]
+    Start(StartError),
+    /// There is no such journey.
+    #[error("there is no journey {0}")]
+    NoJourney(String),
+    /// There is no such flow.
+    #[error("there is no flow {flow:?}; there {}", if known.is_empty() { "are none".to_owned() } else { format!("is {}", known.join(", ")) })]
+    UnknownFlow {
+        /// As it was asked for.
+        flow: String,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// The outbox would not, or could not.
+    #[error("{0}")]
+    Outbox(OutboxError),
+}
+
+impl From<OutboxError> for AppError {
+    fn from(error: OutboxError) -> Self {
+        AppError::Outbox(error)
+    }
+}
+
+/// What else there is to know of a stimulus.
+#[derive(Debug, Default)]
+pub struct Manner<'a> {
+    /// Makes it idempotent.
+    pub keyed: Option<Keyed>,
+    /// Deadlines that a script speaks for itself: the flow's own are not set.
+    pub scripted: &'a [DeadlineKind],
+    /// The deadline whose falling due this is.
+    pub fired: Option<Lease>,
+    /// The chance of it; by journey and version when absent.
+    pub draw: Option<Draw>,
+}
+
+impl App {
+    /// Starts a journey. No event follows.
+    ///
+    /// # Errors
+    /// [`AppError`]; nothing was created then.
+    pub async fn start_journey(&self, new: NewJourney, keyed: Option<Keyed>) -> Result<Answer, AppError> {
+        if let Some(answer) = self.answered(keyed.as_ref())? {
+            return Ok(Answer::Repeated(answer));
+        }
+        let flow = self.flow(&new.flow)?;
+        let now = self.clock.now();
+        let number = self.outbox.next_journey_number();
+        let environment = new.environment.unwrap_or(self.environment);
+        let journey =
+            provider::start(self.seed, number, &new.reference_no, environment, flow, now).map_err(AppError::Start)?;
+        let commit = Commit {
+            key: keyed.map(|k| new_key(k, &journey, &[])),
+            journey: journey.clone(),
+            expected_version: None,
+            messages: Vec::new(),
+            fired: None,
+            now,
+        };
+        self.commit("start", commit, journey, Vec::new()).await
+    }
+
+    /// Does something to a journey. When this returns `Ok`, all that follows from it is durable.
+    ///
+    /// # Errors
+    /// [`AppError`]; nothing was changed then.
+    pub async fn apply(&self, id: JourneyId, stimulus: &Stimulus, manner: Manner<'_>) -> Result<Answer, AppError> {
+        let _turn = self.locks[usize::from(id.0[0]) | usize::from(id.0[1] & 3) << 8].lock().await;
+        if let Some(answer) = self.answered(manner.keyed.as_ref())? {
+            return Ok(Answer::Repeated(answer));
+        }
+        let journey = self.outbox.journey(id)?.ok_or_else(|| AppError::NoJourney(id.to_string()))?;
+        let flow = self.flow(&journey.flow)?;
+        let now = self.clock.now();
+        let mut draw = manner.draw.unwrap_or_else(|| {
+            self.seed.draw(&[b"stimulus", &journey.number.to_le_bytes(), &journey.version.to_le_bytes()])
+        });
+        let mut cx = Context { now, flow, seed: self.seed, draw: &mut draw };
+        let mut decided = provider::transition(&journey, stimulus, &mut cx).map_err(AppError::Rejected)?;
+        decided.journey.deadlines.retain(|deadline| !manner.scripted.contains(&deadline.kind));
+        let messages = self.messages(&journey, &decided.journey, &decided.events, now);
+        let events: Vec<Message> = messages.iter().map(|new| new.message.clone()).collect();
+        let commit = Commit {
+            key: manner.keyed.map(|k| new_key(k, &decided.journey, &events)),
+            journey: decided.journey.clone(),
+            expected_version: Some(journey.version),
+            messages,
+            fired: manner.fired,
+            now,
+        };
+        self.commit(stimulus.name(), commit, decided.journey, events).await
+    }
+
+    /// A journey's deadline fell due: the stimulus it stands for is applied, or, where that means nothing any more,
+    /// the row goes.
+    ///
+    /// # Errors
+    /// Only when the outbox is broken.
+    pub(super) async fn fire(&self, row: crate::outbox::DueDeadlineRow) -> Result<(), OutboxError> {
+        let drop_row = |reason: String| {
+            tracing::debug!(journey = %row.deadline.journey, deadline = row.deadline.kind.as_str(), reason, "deadline dropped");
+            self.outbox.settle(vec![crate::outbox::Settlement::Deadline { lease: row.lease }])
+        };
+        let Some(journey) = self.outbox.journey(row.deadline.journey)? else {
+            return drop_row("the journey is gone".to_owned()).await;
+        };
+        let stimulus = provider::deadline_stimulus(&journey, row.deadline.kind);
+        let manner = Manner { fired: Some(row.lease), ..Manner::default() };
+        match self.apply(journey.id, &stimulus, manner).await {
+            Ok(_) => Ok(()),
+            // Somebody else changed the journey meanwhile: look again.
+            Err(AppError::Outbox(OutboxError::Conflict)) => {
+                self.outbox.release(vec![row.lease]);
+                Ok(())
+            }
+            Err(AppError::Outbox(error @ OutboxError::Broken(_))) => Err(error),
+            Err(error) => drop_row(error.to_string()).await,
+        }
+    }
+
+    /// The same key and the same request: the same answer. The same key and another request: refused.
+    fn answered(&self, keyed: Option<&Keyed>) -> Result<Option<Bytes>, AppError> {
+        let Some(keyed) = keyed else { return Ok(None) };
+        match self.outbox.key(&keyed.key)? {
+            None => Ok(None),
+            Some(known) if known.request == keyed.request => Ok(Some(known.answer)),
+            Some(_) => Err(AppError::Outbox(OutboxError::KeyReused { key: keyed.key.clone() })),
+        }
+    }
+
+    /// Renders each event once and addresses it to the endpoints that want it.
+    fn messages(&self, before: &Journey, after: &Journey, events: &[Event], now: Timestamp) -> Vec<NewMessage> {
+        let endpoints = self.endpoints.all();
+        let numbered = events.iter().zip(before.sequence + 1..);
+        numbered
+            .map(|(event, sequence)| {
+                let event_id = EventId::mint(self.seed, before.id, sequence);
+                let wants = endpoints.iter().filter(|e| e.wants(event.kind(), before.environment));
+                NewMessage {
+                    message: Message {
+                        event_id,
+                        event_type: event.kind().to_owned(),
+                        journey_id: Some(before.id),
+                        sequence,
+                        environment: before.environment,
+                        created_at: now,
+                        body: provider::render(event, event_id, after).into(),
+                    },
+                    to: wants
+                        .map(|e| NewDelivery { webhook: Arc::from(e.name.as_str()), due_at: now, ordered: e.ordered })
+                        .collect(),
+                }
+            })
+            .collect()
+    }
+
+    async fn commit(
+        &self,
+        stimulus: &'static str,
+        commit: Commit,
+        journey: Journey,
+        events: Vec<Message>,
+    ) -> Result<Answer, AppError> {
+        let due = commit.now;
+        let lanes: BTreeSet<Arc<str>> =
+            commit.messages.iter().flat_map(|new| new.to.iter().map(|to| to.webhook.clone())).collect();
+        match self.outbox.commit(commit).await {
+            Ok(_) => {}
+            Err(OutboxError::Repeated { answer }) => return Ok(Answer::Repeated(answer)),
+            Err(error) => return Err(error.into()),
+        }
+        tracing::debug!(journey = %journey.id, stimulus, events = events.len(), "stimulus accepted");
+        for lane in lanes {
+            self.tell(Input::Work { lane: LaneKey::Webhook(lane), due }).await;
+        }
+        if !journey.deadlines.is_empty() {
+            self.deadlines_changed.notify_one();
+        }
+        let applied = Applied { at: due, stimulus, journey, events };
+        if let Some(watcher) = &self.watcher {
+            // A watcher that went away is no reason to stop.
+            let _ = watcher.send(applied.clone()).await;
+        }
+        Ok(Answer::Done(Box::new(applied)))
+    }
+}
+
+fn new_key(keyed: Keyed, journey: &Journey, events: &[Message]) -> NewKey {
+    NewKey { answer: (keyed.answer)(journey, events), key: keyed.key, request: keyed.request }
+}

@@ -1,0 +1,52 @@
+//! The loop that lets journeys' own deadlines fire when they fall due. One task; the application owns it.
+//!
+//! A scenario that leaps fires them itself, so that their order among its lines is always the same.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::clock::Clock as _;
+use crate::outbox::OutboxError;
+
+/// So many deadlines are leased at once.
+const BATCH: usize = 256;
+
+impl App {
+    /// Fires every deadline that is due at this instant, in due order, and says when the next one is.
+    ///
+    /// # Errors
+    /// Only when the outbox is broken.
+    pub async fn fire_due(&self) -> Result<Option<crate::clock::Timestamp>, OutboxError> {
+        loop {
+            let claim = self.outbox.claim_deadlines(self.clock.now(), BATCH).await?;
+            if claim.rows.is_empty() {
+                return Ok(claim.next_due);
+            }
+            for row in claim.rows {
+                self.fire(row).await?;
+            }
+        }
+    }
+
+    /// Fires deadlines as they fall due, until stopped.
+    ///
+    /// # Errors
+    /// Only when the outbox is broken.
+    pub async fn fire_deadlines(&self, stop: CancellationToken) -> Result<(), OutboxError> {
+        loop {
+            let changed = self.deadlines_changed.notified();
+            let next = self.fire_due().await?;
+            let sleep = async {
+                match next {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = changed => {}
+                () = sleep => {}
+            }
+        }
+    }
+}

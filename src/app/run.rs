@@ -1,0 +1,258 @@
+//! Composition, start and stop: names the adapters and owns every task.
+//!
+//! ```text
+//!   Parts ── start ──> Running { App, tasks: delivery, deadlines, store watch, ... } ── shutdown ──> drained
+//! ```
+//!
+//! A task that ends before it was told to ends the whole: there is no half-dead service.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::task::JoinSet;
+
+use crate::app::{App, Applied, JOURNEY_LOCKS};
+use crate::clock::{ClockMode, ProviderClock, Timestamp, real_sleep};
+use crate::delivery::attempt::{Bench, Tried};
+use crate::delivery::shell::{Endpoints, INPUTS, Shell, StopTokens};
+use crate::message::Endpoint;
+use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
+use crate::provider::{Environment, Flow, ProviderKind};
+use crate::rng::Seed;
+use crate::transport::{HttpSettings, HttpTransport, MailSettings, Mailer};
+
+/// Where journeys, messages and deliveries are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Store {
+    /// In memory: gone with the process.
+    Memory,
+    /// In a directory, durable.
+    Sled {
+        /// The directory; made if missing.
+        path: PathBuf,
+        /// How long history is kept, in provider time.
+        retention: Duration,
+    },
+}
+
+/// Who lets journeys' own deadlines fire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Firing {
+    /// A task, as they fall due.
+    #[default]
+    ByItself,
+    /// The caller, with [`App::fire_due`]: for scripts that keep a strict order.
+    ByCaller,
+}
+
+/// Who sees what happens, losslessly. Bounded channels: a slow watcher slows the provider down.
+#[derive(Debug, Default)]
+pub struct Watchers {
+    /// Every accepted stimulus with its events.
+    pub applied: Option<mpsc::Sender<Applied>>,
+    /// Every settled attempt.
+    pub tried: Option<mpsc::Sender<Tried>>,
+}
+
+/// All that a provider is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Which provider it plays.
+    pub provider: ProviderKind,
+    /// Where journeys belong that name no environment.
+    pub environment: Environment,
+    /// The source of ids and chance.
+    pub seed: Seed,
+    /// How time runs.
+    pub clock: ClockMode,
+    /// Where time starts; at the wall clock's instant when absent. Never before the store's last instant.
+    pub start: Option<Timestamp>,
+    /// Where everything is kept.
+    pub store: Store,
+    /// What journeys go through.
+    pub flows: Vec<Flow>,
+    /// Who is told.
+    pub endpoints: Vec<Endpoint>,
+    /// How webhooks are sent.
+    pub http: HttpSettings,
+    /// How mails are sent.
+    pub mail: MailSettings,
+    /// How long exhausted deliveries gather before they are mailed, in provider time.
+    pub digest: Duration,
+    /// Who lets deadlines fire.
+    pub firing: Firing,
+    /// Who watches.
+    pub watchers: Watchers,
+}
+
+/// Why it did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The store.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// The transport.
+    #[error("cannot set up deliveries: {0}")]
+    Transport(String),
+    /// The mailer.
+    #[error("cannot set up mail: {0}")]
+    Mail(String),
+}
+
+/// Why it ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fatal {
+    /// The store failed: nothing more can be promised.
+    #[error("{0}")]
+    Outbox(OutboxError),
+    /// A task died.
+    #[error("the {task} task died: {reason}")]
+    Task {
+        /// Which.
+        task: &'static str,
+        /// Its panic, or what it returned.
+        reason: String,
+    },
+}
+
+/// A provider that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// The provider.
+    pub app: Arc<App>,
+    /// Tells tasks to stop; children of it are made for what [`Running::own`] adds.
+    pub stop: StopTokens,
+    tasks: JoinSet<(&'static str, Result<(), Fatal>)>,
+}
+
+/// Opens the store, makes the adapters and starts the tasks. Needs a tokio runtime.
+///
+/// # Errors
+/// [`BootError`] when the store cannot be opened, or transport or mailer cannot be made.
+pub async fn start(parts: Parts) -> Result<Running, BootError> {
+    let outbox = open(&parts.store).await?;
+    let clock = Arc::new(clock(parts.clock, parts.start, outbox.last_instant()));
+    let transport = HttpTransport::new(parts.http).map_err(|e| BootError::Transport(e.to_string()))?;
+    let mailer = Mailer::new(parts.mail).map_err(|e| BootError::Mail(e.to_string()))?;
+    let endpoints = Endpoints::default();
+    endpoints.replace(parts.endpoints);
+    let (inputs, inbound) = mpsc::channel(INPUTS);
+    let app = Arc::new(App {
+        provider: parts.provider,
+        environment: parts.environment,
+        seed: parts.seed,
+        clock: clock.clone(),
+        outbox: outbox.clone(),
+        endpoints: endpoints.clone(),
+        flows: parts.flows.into_iter().map(|flow| (flow.id().to_owned(), flow)).collect::<BTreeMap<_, _>>(),
+        inputs,
+        deadlines_changed: Notify::new(),
+        watcher: parts.watchers.applied,
+        firing: parts.firing,
+        locks: (0..JOURNEY_LOCKS).map(|_| Mutex::new(())).collect(),
+    });
+    let bench = Bench {
+        outbox,
+        clock,
+        transport: Arc::new(transport),
+        mailer: Arc::new(mailer),
+        seed: parts.seed,
+        digest: parts.digest,
+        watcher: parts.watchers.tried,
+    };
+    let mut running = Running { app: app.clone(), stop: StopTokens::default(), tasks: JoinSet::new() };
+    let (shell, stop) = (Shell::new(bench, endpoints), running.stop.clone());
+    running.own("delivery", async move { shell.run(inbound, stop).await.map_err(Fatal::Outbox) });
+    if parts.firing == Firing::ByItself {
+        let (app, stop) = (app.clone(), running.stop.stop_claiming.clone());
+        running.own("deadlines", async move { app.fire_deadlines(stop).await.map_err(Fatal::Outbox) });
+    }
+    let stop = running.stop.stop_claiming.clone();
+    running.own("store watch", async move {
+        let mut changed = app.outbox.changed();
+        loop {
+            if let Some(reason) = app.outbox.broken() {
+                return Err(Fatal::Outbox(OutboxError::Broken(reason)));
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                seen = changed.changed() => if seen.is_err() { return Ok(()) },
+            }
+        }
+    });
+    Ok(running)
+}
+
+impl Running {
+    /// Adds a task to those that live and die together.
+    pub fn own(&mut self, name: &'static str, task: impl Future<Output = Result<(), Fatal>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, task.await) });
+    }
+
+    /// Waits until a task ends by itself, which none should: the reason. Never returns while all is well.
+    pub async fn died(&mut self) -> Fatal {
+        loop {
+            match self.tasks.join_next().await {
+                None => std::future::pending().await,
+                Some(Ok((_, Err(fatal)))) => return fatal,
+                Some(Ok((_, Ok(())))) if self.stop.stop_claiming.is_cancelled() => {}
+                Some(Ok((task, Ok(())))) => return Fatal::Task { task, reason: "it ended by itself".to_owned() },
+                Some(Err(error)) => return Fatal::Task { task: "background", reason: error.to_string() },
+            }
+        }
+    }
+
+    /// Drains: starts nothing more, lets attempts end within `grace` of real time, gives the rest back, and returns
+    /// when every task has ended and the store is closed.
+    ///
+    /// # Errors
+    /// [`Fatal`] when a task failed on the way.
+    pub async fn shutdown(mut self, grace: Duration) -> Result<(), Fatal> {
+        self.stop.stop_claiming.cancel();
+        let mut result = Ok(());
+        let deadline = real_sleep(grace);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                () = &mut deadline, if !self.stop.abort.is_cancelled() => self.stop.abort.cancel(),
+                ended = self.tasks.join_next() => match ended {
+                    None => break,
+                    Some(Ok((_, Ok(())))) => {}
+                    Some(Ok((_, Err(fatal)))) => result = Err(fatal),
+                    Some(Err(error)) => result = Err(Fatal::Task { task: "background", reason: error.to_string() }),
+                }
+            }
+        }
+        result
+    }
+}
+
+async fn open(store: &Store) -> Result<Arc<dyn Outbox>, OpenError> {
+    match store {
+        Store::Memory => Ok(Arc::new(MemoryOutbox::new())),
+        Store::Sled { path, retention } => {
+            let (path, settings) = (path.clone(), SledSettings { retention: *retention, ..SledSettings::default() });
+            let opened = tokio::task::spawn_blocking(move || SledOutbox::open(&path, settings)).await;
+            match opened {
+                Ok(outbox) => Ok(Arc::new(outbox?)),
+                Err(error) => Err(OpenError::Damaged { path: "the store".to_owned(), detail: error.to_string() }),
+            }
+        }
+    }
+}
+
+/// Time never goes back, not even over restarts: a store that has seen later instants sets the start.
+fn clock(mode: ClockMode, start: Option<Timestamp>, last: Option<Timestamp>) -> ProviderClock {
+    let clock = ProviderClock::new(mode, start);
+    if let Some(last) = last
+        && clock.set(last).is_ok()
+        && mode == ClockMode::Real
+    {
+        tracing::warn!(%last, "the store has seen later instants than the wall clock shows; time goes on from there");
+    }
+    clock
+}

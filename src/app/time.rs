@@ -1,0 +1,117 @@
+//! Moving the clock, so that a year passes in a second and nothing in it is skipped.
+//!
+//! The clock goes from one due instant to the next, and stays at each until all that fell due there has been done: what
+//! a retry leads to depends on how the attempt before it ended.
+
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::app::run::Firing;
+use crate::clock::{Clock as _, ClockWentBack, Timestamp};
+use crate::outbox::Horizon;
+use crate::provider::DeadlineKind;
+
+impl App {
+    /// Moves the clock forward to `to`, through everything that falls due on the way. Answers when all that fell due
+    /// by then has been started, in order; what is started at the very end may still be under way.
+    ///
+    /// # Errors
+    /// [`ClockWentBack`] when `to` lies in the past; nothing has moved then.
+    pub async fn advance(&self, to: Timestamp) -> Result<(), ClockWentBack> {
+        let now = self.clock.now();
+        if to < now {
+            return Err(ClockWentBack { now, asked: to });
+        }
+        loop {
+            self.quiet().await;
+            match self.next_due(&DeadlineKind::ALL) {
+                Some(due) if due < to => self.forward(due),
+                _ => break,
+            }
+        }
+        self.forward(to);
+        self.started().await;
+        Ok(())
+    }
+
+    /// Waits until nothing is due and nothing is under way: the clock can move without skipping anything.
+    pub async fn quiet(&self) {
+        self.until(|horizon| !self.owes_by(horizon, self.clock.now()) && !under_way(horizon)).await;
+    }
+
+    /// Waits until all that is due has been started.
+    async fn started(&self) {
+        self.until(|horizon| !self.owes_by(horizon, self.clock.now())).await;
+    }
+
+    /// Waits until `due`, or until anything in the outbox changes.
+    pub async fn sleep_until_or_change(&self, due: Timestamp) {
+        let mut changed = self.outbox.changed();
+        changed.mark_unchanged();
+        if self.at_rest() && due == Timestamp::MAX {
+            return;
+        }
+        tokio::select! {
+            () = self.clock.sleep_until(due) => {}
+            _ = changed.changed() => {}
+        }
+    }
+
+    /// Waits until no attempt is under way.
+    pub async fn drained(&self) {
+        self.until(|horizon| !under_way(horizon)).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Horizon) -> bool) {
+        let mut changed: watch::Receiver<u64> = self.outbox.changed();
+        loop {
+            changed.mark_unchanged();
+            if holds(&self.outbox.horizon()) || self.outbox.broken().is_some() {
+                return;
+            }
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The earliest instant at which something falls due that will be done by itself; of the journeys' deadlines only
+    /// those of the given kinds. Endpoints that stand do not count.
+    pub fn next_due(&self, kinds: &[DeadlineKind]) -> Option<Timestamp> {
+        let horizon = self.outbox.horizon();
+        let lanes =
+            horizon.lanes.iter().filter(|lane| self.endpoints.runs(&lane.webhook)).filter_map(|lane| lane.next_due);
+        let deadlines = horizon.deadlines.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, due)| *due);
+        lanes.chain(deadlines).chain(horizon.mail).min()
+    }
+
+    /// The earliest deadline of a journey, of the given kinds.
+    pub fn next_deadline(&self, kinds: &[DeadlineKind]) -> Option<Timestamp> {
+        let horizon = self.outbox.horizon();
+        horizon.deadlines.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, due)| *due).min()
+    }
+
+    /// Whether nothing is under way and neither a delivery nor a mail is owed any more.
+    pub fn at_rest(&self) -> bool {
+        let horizon = self.outbox.horizon();
+        let owed = horizon.lanes.iter().any(|lane| lane.next_due.is_some() && self.endpoints.runs(&lane.webhook));
+        !owed && horizon.mail.is_none() && !under_way(&horizon)
+    }
+
+    /// Moves the clock without looking: for callers that know that nothing falls due before `to`.
+    pub(crate) fn forward(&self, to: Timestamp) {
+        // A clock that runs may have passed it by itself.
+        let _ = self.clock.set(to);
+    }
+
+    fn owes_by(&self, horizon: &Horizon, at: Timestamp) -> bool {
+        let due = |next: Option<Timestamp>| next.is_some_and(|due| due <= at);
+        horizon.lanes.iter().any(|lane| due(lane.next_due) && self.endpoints.runs(&lane.webhook))
+            || (self.firing == Firing::ByItself && horizon.deadlines.iter().any(|(_, d)| *d <= at))
+            || due(horizon.mail)
+    }
+}
+
+fn under_way(horizon: &Horizon) -> bool {
+    horizon.lanes.iter().any(|lane| lane.in_flight > 0) || horizon.deadlines_in_flight > 0 || horizon.mail_in_flight > 0
+}

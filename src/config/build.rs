@@ -1,0 +1,141 @@
+//! From the document's sections to [`Config`], with the complaints that a declaration cannot express.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::{
+    ApiKey, ClockSettings, Config, Dialect, Engine, IdwiseSettings, OutboxSettings, ProviderKind, ServerSettings, spec,
+};
+use crate::clock::ClockMode;
+use crate::portal::webhook::{Surroundings, webhooks};
+use crate::portal::{DeliverySettings, EmailSettings, flow};
+use crate::provider::Environment;
+use crate::provider::idwise::EVENT_TYPES;
+use crate::reader::{Reading, Section, shown};
+use crate::rng::Seed;
+
+/// The whole configuration; `None` only after a complaint.
+pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config> {
+    let environment: Environment = root.text("environment")?.parse().ok()?;
+    let server = server(reading, root.table("server")?);
+    let outbox = outbox(reading, root.table("outbox")?);
+    let clock = clock(reading, root.table("clock")?);
+    let delivery = DeliverySettings::read(reading, root.table("delivery")?, &DeliverySettings::default());
+    let email = EmailSettings::read(reading, root.table("email")?, &EmailSettings::default());
+    let idwise = idwise(root.table("idwise")?);
+    let flows = flow::flows(reading, root, &[], idwise.finished_journey_on_review);
+    schedules(reading, root);
+    let around = Surroundings { environment, policy: &delivery.policy, event_types: &EVENT_TYPES };
+    let webhooks = webhooks(reading, root, around);
+    Some(Config {
+        provider: ProviderKind::Idwise,
+        dialect: Dialect::Current,
+        environment,
+        seed: root.whole("seed").and_then(|seed| u64::try_from(seed).ok()).map(Seed),
+        server: server?,
+        outbox: outbox?,
+        clock: clock?,
+        delivery,
+        email,
+        idwise,
+        flows,
+        webhooks,
+        resolved: shown(&spec::ROOT, root),
+    })
+}
+
+/// The shortest token that is accepted: a shorter one could be guessed, or blanked out of nothing.
+const SHORTEST_TOKEN: usize = 8;
+
+fn server(reading: &mut Reading<'_>, section: &Section) -> Option<ServerSettings> {
+    let text = section.text("listen")?;
+    let listen = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let listen: Option<SocketAddr> = listen.as_deref().unwrap_or(text).parse().ok();
+    if listen.is_none() {
+        let help = Some("write an address and a port, like \"127.0.0.1:4740\" or \"[::1]:4740\"".to_owned());
+        reading.complain_of(section, "listen", format!("\"listen\" is not an address with a port: {text:?}"), help);
+    }
+    let token = section.secret("token");
+    if token.as_ref().is_some_and(|token| token.expose().len() < SHORTEST_TOKEN) {
+        let message = format!("\"token\" is shorter than {SHORTEST_TOKEN} characters");
+        reading.complain_of(section, "token", message, Some("draw one: openssl rand -hex 16".to_owned()));
+    }
+    if token.as_ref().is_some_and(|token| !token.expose().chars().all(|c| c.is_ascii_graphic())) {
+        reading.complain_of(section, "token", "\"token\" must be visible ASCII characters without spaces", None);
+    }
+    // A token that was complained of is a token still: one complaint is enough.
+    if listen.is_some_and(|listen| !listen.ip().is_loopback()) && token.is_none() && !section.given("token") {
+        let help = "set token = \"env:UNDERSTUDY_TOKEN\", or listen on 127.0.0.1".to_owned();
+        let message = format!("\"listen\" is open to other machines ({text}), and there is no \"token\"");
+        reading.complain_of(section, "listen", message, Some(help));
+    }
+    Some(ServerSettings { listen: listen?, token, grace: section.duration("grace")? })
+}
+
+fn outbox(reading: &mut Reading<'_>, section: &Section) -> Option<OutboxSettings> {
+    let path = section.text("path")?;
+    if path.is_empty() || path.contains('\0') {
+        let help = Some("name a directory, \".understudy\" say".to_owned());
+        reading.complain_of(section, "path", "\"path\" cannot be a directory's name", help);
+    }
+    if section.given("url") {
+        let help = Some("remove it: sled and memory need none".to_owned());
+        reading.complain_of(section, "url", "the outbox's \"url\" is for postgres, which is not available yet", help);
+    }
+    let engine = if section.text("engine")? == "memory" { Engine::Memory } else { Engine::Sled };
+    Some(OutboxSettings { engine, path: PathBuf::from(path), retention: section.duration("retention")? })
+}
+
+fn clock(reading: &mut Reading<'_>, section: &Section) -> Option<ClockSettings> {
+    let rate = section.number("rate")?;
+    let mode = match section.text("mode")? {
+        "scaled" => ClockMode::Scaled { rate },
+        "manual" => ClockMode::Manual,
+        _ => ClockMode::Real,
+    };
+    if section.given("rate") && rate != 1.0 && !matches!(mode, ClockMode::Scaled { .. }) {
+        let help = Some("write mode = \"scaled\", or remove the rate".to_owned());
+        reading.complain_of(section, "rate", format!("a {} clock has no rate", mode.name()), help);
+    }
+    Some(ClockSettings { mode, start: section.instant("start") })
+}
+
+fn idwise(section: &Section) -> IdwiseSettings {
+    let key = |name: &str| {
+        let table = section.table(name)?;
+        Some(ApiKey { key: table.text("api_key")?.to_owned(), secret: table.secret("api_secret")? })
+    };
+    let keys: BTreeMap<Environment, ApiKey> = [Environment::Sandbox, Environment::Live]
+        .into_iter()
+        .filter_map(|environment| Some((environment, key(environment.as_str())?)))
+        .collect();
+    let finished_journey_on_review = section.switch("finished_journey_on_review").unwrap_or_default();
+    IdwiseSettings { finished_journey_on_review, keys }
+}
+
+/// Schedules are read, so that a file can be checked today, and refused, because nothing runs them yet.
+fn schedules(reading: &mut Reading<'_>, root: &Section) {
+    let mut names: Vec<&str> = Vec::new();
+    for section in root.tables("schedule") {
+        if let Some(cron) = section.text("cron").filter(|cron| !looks_like_cron(cron)) {
+            let help = Some("write six fields: second minute hour day month weekday, like \"0 0 2 * * *\"".to_owned());
+            reading.complain_of(section, "cron", format!("\"cron\" is not a timetable: {cron:?}"), help);
+        }
+        if let Some(name) = section.text("name") {
+            if names.contains(&name) {
+                reading.complain_of(section, "name", format!("there is another schedule {name:?}"), None);
+            }
+            names.push(name);
+        }
+        let help = Some("remove the table".to_owned());
+        let message = "schedules are not available yet; journeys' own renewal deadlines fire without one";
+        reading.complain(section.span.clone(), message, help);
+    }
+}
+
+fn looks_like_cron(cron: &str) -> bool {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    let legal = |field: &&str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*/,-?".contains(c));
+    fields.len() == 6 && fields.iter().all(legal)
+}

@@ -1,0 +1,138 @@
+//! The declaration of webhooks.toml.
+
+use crate::portal::spec::{DELIVERY, EMAIL, FLOW, WEBHOOK};
+use crate::portal::words::ENVIRONMENTS;
+use crate::reader::{Key, Kind, Rest, Table};
+
+static SERVER: Table = Table {
+    name: "[server]",
+    doc: "Where this server listens, and for whom.",
+    keys: &[&[
+        Key::with_default(
+            "listen",
+            Kind::Text,
+            r#""127.0.0.1:4740""#,
+            "the address of API, dashboard, inbox and metrics; port 0 prints the chosen one",
+        ),
+        Key::optional("token", Kind::Secret, "the bearer token of the API; needed as soon as listen is not loopback"),
+        Key::with_default("grace", Kind::SPAN, r#""10s""#, "how long a stop waits for attempts that are under way"),
+    ]],
+    rest: Rest::Refused,
+};
+
+static OUTBOX: Table = Table {
+    name: "[outbox]",
+    doc: "Where journeys, events and deliveries are kept.",
+    keys: &[&[
+        Key::with_default(
+            "engine",
+            Kind::Word { now: &["sled", "memory"], later: &["postgres"] },
+            r#""sled""#,
+            "sled keeps everything on disk; memory forgets it at the end",
+        ),
+        Key::with_default("path", Kind::Text, r#"".understudy""#, "the directory of the sled store"),
+        Key::optional("url", Kind::Secret, "the database of the postgres engine; not available yet"),
+        Key::with_default("retention", Kind::SPAN, r#""30d""#, "how long finished deliveries are kept"),
+    ]],
+    rest: Rest::Refused,
+};
+
+static CLOCK: Table = Table {
+    name: "[clock]",
+    doc: "The provider's one clock: journey timers, back-off and mail digests follow it.",
+    keys: &[&[
+        Key::with_default(
+            "mode",
+            Kind::word(&["real", "scaled", "manual"]),
+            r#""real""#,
+            "real; scaled runs faster or slower; manual stands still until it is moved",
+        ),
+        Key::with_default(
+            "rate",
+            Kind::Number { min: 0.001, max: 1_000_000.0 },
+            "1.0",
+            "scaled: provider seconds per real second",
+        ),
+        Key::optional("start", Kind::Instant, "the first instant; the present when absent"),
+    ]],
+    rest: Rest::Refused,
+};
+
+static API_KEY: Table = Table {
+    name: "the API key",
+    doc: "What the customer's backend sends as HTTP Basic to the provider's API.",
+    keys: &[&[
+        Key::required("api_key", Kind::Text, "the user name"),
+        Key::required("api_secret", Kind::Secret, "the password"),
+    ]],
+    rest: Rest::Refused,
+};
+
+static IDWISE: Table = Table {
+    name: "[idwise]",
+    doc: "Where IDWise's documentation contradicts itself, and the keys of its API.",
+    keys: &[&[
+        Key::with_default(
+            "finished_journey_on_review",
+            Kind::Switch,
+            "false",
+            "also send Finished Journey on a plain manual decision, as its event page says and the overview does not",
+        ),
+        Key::optional("sandbox", Kind::Table(&API_KEY), "the API key of the sandbox; absent: open on loopback"),
+        Key::optional("live", Kind::Table(&API_KEY), "the API key of the live environment; absent: open on loopback"),
+    ]],
+    rest: Rest::Refused,
+};
+
+static SCHEDULE: Table = Table {
+    name: "[[schedule]]",
+    doc: "Jobs by the provider's clock; not available yet: journeys' own renewal deadlines fire without one.",
+    keys: &[&[
+        Key::required("name", Kind::Text, "unique"),
+        Key::required("cron", Kind::Text, "six fields: second, minute, hour, day, month, weekday"),
+        Key::required("do", Kind::word(&["renewals", "aml_monitor_update"]), "what is done"),
+        Key::with_default("share", Kind::Share, r#""100%""#, "to which share of the journeys"),
+    ]],
+    rest: Rest::Refused,
+};
+
+/// webhooks.toml.
+pub(super) static ROOT: Table = Table {
+    name: "the file",
+    doc: "The configuration of understudy.",
+    keys: &[&[
+        Key::with_default(
+            "provider",
+            Kind::Word { now: &["idwise"], later: &["qoreid"] },
+            r#""idwise""#,
+            "the provider that is played",
+        ),
+        Key::with_default(
+            "dialect",
+            Kind::Word { now: &["current"], later: &["middle", "legacy", "flat", "verifyme"] },
+            r#""current""#,
+            "the era of the provider's documentation that is played",
+        ),
+        Key::with_default(
+            "environment",
+            Kind::word(&ENVIRONMENTS),
+            r#""sandbox""#,
+            "the environment that this server plays by default",
+        ),
+        Key::optional(
+            "seed",
+            Kind::Whole { min: 0, max: i64::MAX },
+            "every id, draw and jitter follows from it; drawn at start and printed when absent",
+        ),
+        Key::with_default("server", Kind::Table(&SERVER), "{}", "where this server listens"),
+        Key::with_default("outbox", Kind::Table(&OUTBOX), "{}", "where everything is kept"),
+        Key::with_default("clock", Kind::Table(&CLOCK), "{}", "the provider's one clock"),
+        Key::with_default("delivery", Kind::Table(&DELIVERY), "{}", "how webhooks are delivered"),
+        Key::with_default("email", Kind::Table(&EMAIL), "{}", "the mails about deliveries that were given up"),
+        Key::with_default("idwise", Kind::Table(&IDWISE), "{}", "what is particular to IDWise"),
+        Key::optional("flow", Kind::Tables(&FLOW), "what journeys go through"),
+        Key::optional("schedule", Kind::Tables(&SCHEDULE), "jobs by the provider's clock; not available yet"),
+        Key::optional("webhook", Kind::Tables(&WEBHOOK), "where events are delivered to"),
+    ]],
+    rest: Rest::Refused,
+};

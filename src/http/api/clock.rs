@@ -1,0 +1,73 @@
+//! The clock: look at it, move it forward, set its pace.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::chance::parse_span;
+use crate::clock::{ClockMode, ClockWentBack, Timestamp};
+use crate::http::api::{nothing_else, object, shapes, text};
+use crate::http::problem::Problem;
+use crate::provider::DeadlineKind;
+
+pub(super) async fn show(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(shape(&app))
+}
+
+/// One of `{"advance"}`, `{"set"}`, `{"rate"}`, `{"mode"}`.
+pub(super) async fn change(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, Problem> {
+    const KNOWN: [&str; 4] = ["advance", "set", "rate", "mode"];
+    let mut members = object(&body)?;
+    let named = members.keys().filter(|key| KNOWN.contains(&key.as_str())).count();
+    let (advance, set) = (text(&mut members, "advance")?, text(&mut members, "set")?);
+    let (rate, mode) = (members.remove("rate"), text(&mut members, "mode")?);
+    nothing_else(&members, &KNOWN)?;
+    if named != 1 {
+        return Err(Problem::bad_request("bad_value", "give one of \"advance\", \"set\", \"rate\" and \"mode\""));
+    }
+    let bad = |text: String| Problem::bad_request("bad_value", text);
+    if let Some(span) = advance {
+        let to = app.now() + parse_span(&span).map_err(|error| bad(error.to_string()))?;
+        app.advance(to).await.map_err(went_back)?;
+    }
+    if let Some(at) = set {
+        let to: Timestamp =
+            at.parse().map_err(|_| bad(format!("{at:?} is not an instant; write it like 2027-01-01T00:00:00Z")))?;
+        app.advance(to).await.map_err(went_back)?;
+    }
+    if let Some(rate) = rate {
+        let rate = rate
+            .as_f64()
+            .filter(|r| *r > 0.0 && *r <= 1e9)
+            .ok_or_else(|| bad("\"rate\" must be above 0, at most 1e9".to_owned()))?;
+        app.clock.set_mode(if rate == 1.0 { ClockMode::Real } else { ClockMode::Scaled { rate } });
+    }
+    if let Some(mode) = mode {
+        app.clock.set_mode(match mode.as_str() {
+            "manual" => ClockMode::Manual,
+            "real" => ClockMode::Real,
+            "scaled" => return Err(bad("a scaled clock needs a pace: give {\"rate\": 60} instead".to_owned())),
+            other => return Err(bad(format!("{other:?} is not a mode; known are manual and real, or give \"rate\""))),
+        });
+    }
+    Ok(Json(shape(&app)))
+}
+
+fn shape(app: &App) -> Value {
+    let mode = app.clock.mode();
+    json!({
+        "now": shapes::instant(app.now()),
+        "mode": mode.name(),
+        "rate": mode.rate(),
+        "next_due": app.next_due(&DeadlineKind::ALL).map(shapes::instant),
+    })
+}
+
+fn went_back(error: ClockWentBack) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "clock_went_back", error.to_string())
+}

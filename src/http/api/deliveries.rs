@@ -1,0 +1,188 @@
+//! Events and deliveries: list, show, send again, call off.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::delivery::engine::{Input, LaneKey};
+use crate::http::api::{PageQuery, Query, journeys, nothing_else, object, page, shapes, text};
+use crate::http::problem::Problem;
+use crate::ids::{DeliveryId, EventId, IdError};
+use crate::message::{Delivery, DeliveryState};
+use crate::outbox::DeliveryQuery;
+
+/// A resend of many takes at most so many at once.
+const RESEND_MAX: usize = 10_000;
+
+/// `GET /api/v1/events`: which.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WhichEvents {
+    journey: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /api/v1/deliveries`: which.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Which {
+    state: Option<String>,
+    webhook: Option<String>,
+    event: Option<String>,
+    journey: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(super) async fn events(
+    State(app): State<Arc<App>>,
+    Query(which): Query<WhichEvents>,
+) -> Result<Json<Value>, Problem> {
+    let pages = PageQuery { cursor: which.cursor, limit: which.limit };
+    let journey = which.journey.map(|id| journeys::find(&app, &id)).transpose()?.map(|journey| journey.id);
+    let found = app.outbox.events(journey, pages.cursor()?, pages.limit())?;
+    Ok(page(found, |record| shapes::event_with(&record.message, record.deliveries.iter().map(|d| json!(d)).collect())))
+}
+
+pub(super) async fn event(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let id: EventId = id.parse().map_err(bad_id)?;
+    let record = app.outbox.event(id)?.ok_or_else(|| Problem::not_found(format!("there is no event {id}")))?;
+    let mut deliveries = Vec::with_capacity(record.deliveries.len());
+    for id in &record.deliveries {
+        if let Some((delivery, _)) = app.outbox.delivery(*id)? {
+            deliveries.push(shapes::delivery(&delivery));
+        }
+    }
+    Ok(Json(shapes::event_with(&record.message, deliveries)))
+}
+
+pub(super) async fn list(State(app): State<Arc<App>>, Query(which): Query<Which>) -> Result<Json<Value>, Problem> {
+    let pages = PageQuery { cursor: which.cursor.clone(), limit: which.limit };
+    let query = DeliveryQuery {
+        state: which.state.as_deref().map(state).transpose()?,
+        webhook: which.webhook,
+        event: which.event.map(|id| id.parse().map_err(bad_id)).transpose()?,
+        journey: which.journey.map(|id| journeys::find(&app, &id)).transpose()?.map(|journey| journey.id),
+    };
+    let found = app.outbox.deliveries(&query, pages.cursor()?, pages.limit())?;
+    Ok(page(found, |delivery| shapes::delivery(&delivery)))
+}
+
+pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let (delivery, attempts) = find(&app, &id)?;
+    let body = app.outbox.event(delivery.event_id)?.map(|record| record.message.body).unwrap_or_default();
+    Ok(Json(shapes::delivery_with(&delivery, &attempts, &body)))
+}
+
+pub(super) async fn resend(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let (delivery, _) = find(&app, &id)?;
+    let id = again(&app, &delivery).await?;
+    Ok((StatusCode::CREATED, Json(shapes::resent(id, delivery.id))))
+}
+
+pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let (delivery, _) = find(&app, &id)?;
+    app.outbox.cancel(delivery.id, app.now()).await?;
+    let (delivery, _) = find(&app, &id)?;
+    Ok(Json(shapes::delivery(&delivery)))
+}
+
+/// `{"state","webhook","since","limit","dry_run"}`: what is terminal and matches is sent again, oldest first.
+pub(super) async fn resend_many(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, Problem> {
+    const KNOWN: [&str; 5] = ["state", "webhook", "since", "limit", "dry_run"];
+    let mut members = object(&body)?;
+    let wanted = text(&mut members, "state")?.map_or(Ok(DeliveryState::Exhausted), |word| state(&word))?;
+    if !wanted.is_terminal() {
+        let detail = format!(
+            "a delivery that is {:?} will still be sent; resend what is exhausted, delivered or cancelled",
+            wanted.as_str()
+        );
+        return Err(Problem::bad_request("not_terminal", detail));
+    }
+    let webhook = text(&mut members, "webhook")?;
+    let since = text(&mut members, "since")?.map(|word| instant(&word)).transpose()?;
+    let limit = match members.remove("limit") {
+        None => RESEND_MAX,
+        Some(limit) => limit
+            .as_u64()
+            .filter(|n| (1..=RESEND_MAX as u64).contains(n))
+            .ok_or_else(|| Problem::bad_request("bad_value", format!("\"limit\" must be 1 to {RESEND_MAX}")))?
+            as usize,
+    };
+    let dry_run = match members.remove("dry_run") {
+        None | Some(Value::Bool(false)) => false,
+        Some(Value::Bool(true)) => true,
+        Some(_) => return Err(Problem::bad_request("bad_value", "\"dry_run\" must be true or false")),
+    };
+    nothing_else(&members, &KNOWN)?;
+    let query = DeliveryQuery { state: Some(wanted), webhook, ..DeliveryQuery::default() };
+    let mut matching = matching(&app, &query, since, limit)?;
+    matching.reverse();
+    let mut resent = Vec::new();
+    if !dry_run {
+        for delivery in &matching {
+            resent.push(json!(again(&app, delivery).await?));
+        }
+    }
+    let ids: Vec<DeliveryId> = matching.iter().map(|delivery| delivery.id).collect();
+    Ok(Json(json!({ "matched": ids, "resent": resent, "dry_run": dry_run })))
+}
+
+/// Newest first.
+fn matching(
+    app: &App,
+    query: &DeliveryQuery,
+    since: Option<Timestamp>,
+    limit: usize,
+) -> Result<Vec<Delivery>, Problem> {
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = app.outbox.deliveries(query, cursor, 1_000)?;
+        found.extend(page.items.into_iter().filter(|delivery| since.is_none_or(|since| delivery.due_at >= since)));
+        cursor = page.next;
+        if cursor.is_none() || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
+}
+
+async fn again(app: &App, delivery: &Delivery) -> Result<DeliveryId, Problem> {
+    let now = app.now();
+    let id = app.outbox.redeliver(delivery.id, now).await?;
+    app.tell(Input::Work { lane: LaneKey::Webhook(delivery.webhook.as_str().into()), due: now }).await;
+    Ok(id)
+}
+
+fn find(app: &App, id: &str) -> Result<(Delivery, Vec<crate::message::Attempt>), Problem> {
+    let id: DeliveryId = id.parse().map_err(bad_id)?;
+    app.outbox.delivery(id)?.ok_or_else(|| Problem::not_found(format!("there is no delivery {id}")))
+}
+
+fn state(word: &str) -> Result<DeliveryState, Problem> {
+    DeliveryState::ALL.into_iter().find(|state| state.as_str() == word).ok_or_else(|| {
+        let known: Vec<&str> = DeliveryState::ALL.iter().map(|state| state.as_str()).collect();
+        Problem::bad_request("bad_value", format!("{word:?} is not a delivery's state; known are {}", known.join(", ")))
+    })
+}
+
+fn instant(word: &str) -> Result<Timestamp, Problem> {
+    word.parse().map_err(|_| {
+        Problem::bad_request("bad_value", format!("{word:?} is not an instant; write it like 2026-11-20T08:00:00Z"))
+    })
+}
+
+fn bad_id(error: IdError) -> Problem {
+    Problem::bad_request("bad_id", error.to_string())
+}

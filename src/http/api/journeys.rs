@@ -1,0 +1,116 @@
+//! Journeys: start, list, show, and what is done to them.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::app::apply::{Answer, Keyed, Manner, NewJourney};
+use crate::http::api::{PageQuery, Query, digest, nothing_else, object, page, shapes, text};
+use crate::http::problem::Problem;
+use crate::ids::JourneyId;
+use crate::message::Message;
+use crate::outbox::JourneyQuery;
+use crate::provider::{self, Journey};
+
+/// `GET /api/v1/journeys`: which.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Which {
+    state: Option<String>,
+    reference_no: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Query(which): Query<Which>,
+) -> Result<axum::Json<Value>, Problem> {
+    let pages = PageQuery { cursor: which.cursor, limit: which.limit };
+    let query = JourneyQuery { state: which.state, reference_no: which.reference_no };
+    Ok(page(app.outbox.journeys(&query, pages.cursor()?, pages.limit())?, |journey| shapes::journey(&journey)))
+}
+
+pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<axum::Json<Value>, Problem> {
+    Ok(axum::Json(shapes::journey(&find(&app, &id)?)))
+}
+
+pub(super) async fn start(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Problem> {
+    const KNOWN: [&str; 4] = ["flow", "reference_no", "environment", "key"];
+    let mut members = object(&body)?;
+    let request = digest(&[b"start", canonical(&members).as_bytes()]);
+    let key = text(&mut members, "key")?;
+    let flow = text(&mut members, "flow")?
+        .ok_or_else(|| Problem::bad_request("missing_key", "\"flow\" is missing: the id of a [[flow]]"))?;
+    let reference_no = text(&mut members, "reference_no")?.ok_or_else(|| {
+        Problem::bad_request("missing_key", "\"reference_no\" is missing: your own id for the subject")
+    })?;
+    let environment = text(&mut members, "environment")?
+        .map(|word| word.parse().map_err(|e: String| Problem::bad_request("bad_value", e)))
+        .transpose()?;
+    nothing_else(&members, &KNOWN)?;
+    let scope = environment.unwrap_or(app.environment);
+    let keyed = key.map(|key| Keyed { key: format!("start/{scope}/{key}"), request, answer: answer_start });
+    let answer = app.start_journey(NewJourney { flow, reference_no, environment }, keyed).await?;
+    Ok(json(StatusCode::CREATED, bytes(answer, answer_start)))
+}
+
+pub(super) async fn stimulate(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let journey = find(&app, &id)?;
+    let mut members = object(&body)?;
+    let request = digest(&[b"stimulus", canonical(&members).as_bytes()]);
+    let key = text(&mut members, "key")?;
+    let stimulus = provider::parse_stimulus(app.provider, &members)
+        .map_err(|message| Problem::bad_request("bad_stimulus", message))?;
+    let keyed = key.map(|key| Keyed { key: format!("{}/{key}", journey.id), request, answer: answer_stimulus });
+    let answer = app.apply(journey.id, &stimulus, Manner { keyed, ..Manner::default() }).await?;
+    Ok(json(StatusCode::OK, bytes(answer, answer_stimulus)))
+}
+
+/// A journey by id, or by `ref:REFERENCE`.
+pub(super) fn find(app: &App, id: &str) -> Result<Journey, Problem> {
+    let found = match id.strip_prefix("ref:") {
+        Some(reference) => app.outbox.journey_by_reference(reference, None)?,
+        None => {
+            let id: JourneyId = id.parse().map_err(|error: crate::ids::IdError| {
+                Problem::bad_request("bad_id", format!("{error}; or name it by reference: ref:REFERENCE"))
+            })?;
+            app.outbox.journey(id)?
+        }
+    };
+    found.ok_or_else(|| Problem::not_found(format!("there is no journey {id}")))
+}
+
+fn answer_start(journey: &Journey, _: &[Message]) -> Bytes {
+    shapes::journey(journey).to_string().into()
+}
+
+fn answer_stimulus(journey: &Journey, events: &[Message]) -> Bytes {
+    shapes::applied(journey, events).to_string().into()
+}
+
+fn bytes(answer: Answer, render: fn(&Journey, &[Message]) -> Bytes) -> Bytes {
+    match answer {
+        Answer::Done(applied) => render(&applied.journey, &applied.events),
+        Answer::Repeated(bytes) => bytes,
+    }
+}
+
+fn json(status: StatusCode, body: Bytes) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// A body in one form, whatever its spacing was. serde_json keeps members sorted.
+fn canonical(members: &serde_json::Map<String, Value>) -> String {
+    serde_json::to_string(members).unwrap_or_default()
+}

@@ -1,0 +1,137 @@
+//! `[delivery]`: the policy that webhooks share and may override.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::message::{RateLimit, Reach, RetryPolicy, Success};
+use crate::reader::{Item, Reading, Section};
+
+/// How one webhook is delivered to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveryPolicy {
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// One deadline for an attempt, in real time.
+    pub timeout: Duration,
+    /// What counts as delivered.
+    pub success: Success,
+    /// At most so many attempts at once.
+    pub max_in_flight: usize,
+    /// At most so many starts per second.
+    pub rate_limit: Option<RateLimit>,
+    /// One journey's events in order.
+    pub ordered: bool,
+    /// So many bytes of an answer's body are kept.
+    pub response_body_max: usize,
+}
+
+impl Default for DeliveryPolicy {
+    /// The documented policy of IDWise (its webhook FAQ): retries at 5, 10 and 15 minutes, success is exactly 200.
+    fn default() -> Self {
+        let minutes = |m: u64| Duration::from_secs(60 * m);
+        DeliveryPolicy {
+            retry: RetryPolicy { gaps: vec![minutes(5), minutes(10), minutes(15)], jitter: 0.0 },
+            timeout: Duration::from_secs(10),
+            success: Success::Only200,
+            max_in_flight: 32,
+            rate_limit: None,
+            ordered: false,
+            response_body_max: 64 << 10,
+        }
+    }
+}
+
+/// The keys of a policy that a table gives; the others are as elsewhere.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyOverrides {
+    retry: Option<Vec<Duration>>,
+    jitter: Option<f64>,
+    timeout: Option<Duration>,
+    success: Option<Success>,
+    max_in_flight: Option<usize>,
+    rate_limit: Option<Option<RateLimit>>,
+    ordered: Option<bool>,
+    response_body_max: Option<usize>,
+}
+
+impl PolicyOverrides {
+    /// What `section` gives.
+    pub fn read(section: &Section) -> Self {
+        PolicyOverrides {
+            retry: section.item("retry").map(|_| section.list("retry").iter().filter_map(Item::duration).collect()),
+            jitter: section.number("jitter"),
+            timeout: section.duration("timeout"),
+            success: section.text("success").map(|t| if t == "2xx" { Success::Any2xx } else { Success::Only200 }),
+            max_in_flight: section.count("max_in_flight"),
+            rate_limit: section.rate("rate_limit").map(|rate| rate.map(|per_second| RateLimit { per_second })),
+            ordered: section.text("order").map(|order| order == "journey"),
+            response_body_max: section.count("response_body_max"),
+        }
+    }
+
+    /// `base`, with these keys in place of its own.
+    pub fn over(&self, base: &DeliveryPolicy) -> DeliveryPolicy {
+        DeliveryPolicy {
+            retry: RetryPolicy {
+                gaps: self.retry.clone().unwrap_or_else(|| base.retry.gaps.clone()),
+                jitter: self.jitter.unwrap_or(base.retry.jitter),
+            },
+            timeout: self.timeout.unwrap_or(base.timeout),
+            success: self.success.unwrap_or(base.success),
+            max_in_flight: self.max_in_flight.unwrap_or(base.max_in_flight),
+            rate_limit: self.rate_limit.unwrap_or(base.rate_limit),
+            ordered: self.ordered.unwrap_or(base.ordered),
+            response_body_max: self.response_body_max.unwrap_or(base.response_body_max),
+        }
+    }
+}
+
+/// `[delivery]`, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliverySettings {
+    /// Which addresses deliveries may go to.
+    pub reach: Vec<Reach>,
+    /// The local address that attempts come from; `None` leaves it to the system.
+    pub source_ip: Option<IpAddr>,
+    /// The policy of webhooks that do not override it.
+    pub policy: DeliveryPolicy,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        DeliverySettings {
+            reach: vec![Reach::Loopback, Reach::Private, Reach::Public],
+            source_ip: None,
+            policy: DeliveryPolicy::default(),
+        }
+    }
+}
+
+impl DeliverySettings {
+    /// What `section` gives, over `base`.
+    pub fn read(reading: &mut Reading<'_>, section: &Section, base: &DeliverySettings) -> Self {
+        let reach = match section.item("reach") {
+            Some(_) => section.list("reach").iter().filter_map(|item| item.text()?.parse().ok()).collect(),
+            None => base.reach.clone(),
+        };
+        let source_ip = match section.text("source_ip") {
+            None => base.source_ip,
+            Some("") => None,
+            Some(text) => match text.parse() {
+                Ok(address) => Some(address),
+                Err(_) => {
+                    let help =
+                        Some("write it like \"192.0.2.7\", without a port; \"\" leaves it to the system".to_owned());
+                    reading.complain_of(
+                        section,
+                        "source_ip",
+                        format!("\"source_ip\" is not an address: {text:?}"),
+                        help,
+                    );
+                    None
+                }
+            },
+        };
+        DeliverySettings { reach, source_ip, policy: PolicyOverrides::read(section).over(&base.policy) }
+    }
+}

@@ -1,0 +1,102 @@
+//! `[[flow]]`: what journeys go through.
+
+use crate::chance::Weights;
+use crate::portal::words;
+use crate::provider::idwise::{Flow, Renewal, RenewalCriteria, StepDefinition};
+use crate::provider::{self};
+use crate::reader::{Reading, Section};
+
+/// All flows of the document, over those in `known`: an id may be given only once.
+///
+/// `finished_journey_on_review` is the provider's switch of that name, which holds for every flow.
+pub fn flows(
+    reading: &mut Reading<'_>,
+    root: &Section,
+    known: &[provider::Flow],
+    finished_journey_on_review: bool,
+) -> Vec<provider::Flow> {
+    let mut flows: Vec<provider::Flow> = Vec::new();
+    for section in root.tables("flow") {
+        let Some(id) = section.text("id") else { continue };
+        if flows.iter().chain(known).any(|flow| flow.id() == id) {
+            let help = Some("give each flow an id of its own".to_owned());
+            reading.complain_of(section, "id", format!("there is another flow {id:?}"), help);
+        }
+        if let Some(flow) = flow(reading, section, finished_journey_on_review) {
+            flows.push(provider::Flow::Idwise(flow));
+        }
+    }
+    flows
+}
+
+fn flow(reading: &mut Reading<'_>, section: &Section, finished_journey_on_review: bool) -> Option<Flow> {
+    let id = section.text("id")?.to_owned();
+    if id.trim().is_empty() {
+        reading.complain_of(section, "id", "a flow's \"id\" cannot be empty", None);
+    }
+    let steps = steps(reading, section);
+    let renewal = section.table("renewal").and_then(|table| renewal(reading, table, &steps));
+    let pairs = section.weights("decision")?;
+    let decision = pairs.iter().filter_map(|(word, weight)| Some((words::system_decision(word)?, *weight))).collect();
+    Some(Flow {
+        id,
+        steps,
+        processing: section.span_draw("processing")?,
+        decision: Weights::new(decision)?,
+        aml_monitoring: section.switch("aml_monitoring")?,
+        renewal,
+        finished_journey_on_review,
+    })
+}
+
+fn steps(reading: &mut Reading<'_>, section: &Section) -> Vec<StepDefinition> {
+    let mut steps: Vec<StepDefinition> = Vec::new();
+    for step in section.tables("steps") {
+        let (Some(id), Some(kind)) = (step.text("id"), step.text("type").and_then(words::step_kind)) else { continue };
+        if id.trim().is_empty() {
+            reading.complain_of(step, "id", "a step's \"id\" cannot be empty", None);
+        }
+        if steps.iter().any(|other| other.id == id) {
+            let help = Some("give each step of a flow an id of its own".to_owned());
+            reading.complain_of(step, "id", format!("there is another step {id:?} in this flow"), help);
+        }
+        let title = step.text("title").unwrap_or(kind.as_str()).to_owned();
+        steps.push(StepDefinition { id: id.to_owned(), kind, title });
+    }
+    if section.item("steps").is_some() && section.list("steps").is_empty() {
+        let help = Some("write steps = [{ id = \"1\", type = \"Document\" }]".to_owned());
+        reading.complain_of(section, "steps", "a flow needs at least one step", help);
+    }
+    steps
+}
+
+fn renewal(reading: &mut Reading<'_>, table: &Section, steps: &[StepDefinition]) -> Option<Renewal> {
+    let ids: Vec<String> = table.list("step").iter().filter_map(|item| item.text().map(str::to_owned)).collect();
+    for id in &ids {
+        check_step(reading, table, "step", id, steps.iter().map(|step| step.id.as_str()));
+    }
+    if ids.is_empty() && table.item("step").is_some() {
+        reading.complain_of(table, "step", "a renewal needs at least one step", None);
+    }
+    let criteria = table.text("criteria").and_then(words::criteria).unwrap_or(RenewalCriteria::DocumentExpired);
+    let after = table.duration("after")?;
+    if after.is_zero() {
+        reading.complain_of(table, "after", "a renewal cannot fall due at once: \"after\" must be above 0", None);
+    }
+    Some(Renewal { steps: ids, criteria, after, grace: table.duration("grace")? })
+}
+
+/// Complains unless `id` is one of a flow's steps.
+pub fn check_step<'s>(
+    reading: &mut Reading<'_>,
+    section: &Section,
+    key: &str,
+    id: &str,
+    steps: impl Iterator<Item = &'s str>,
+) {
+    let steps: Vec<&str> = steps.collect();
+    if !steps.contains(&id) {
+        let help = Some(format!("its steps are {}", crate::reader::nearest::listed(steps).replace(" or ", " and ")));
+        reading.complain_of(section, key, format!("the flow has no step {id:?}"), help);
+    }
+}

@@ -1,0 +1,421 @@
+//! `[[webhook]]`: where events are delivered to.
+
+use http::{HeaderName, HeaderValue};
+
+use crate::message::{Auth, Endpoint};
+use crate::portal::delivery::{DeliveryPolicy, PolicyOverrides};
+use crate::portal::email::{address_help, check_address};
+use crate::provider::Environment;
+use crate::reader::nearest::listed;
+use crate::reader::{Item, Reading, Section, Source, Value, nearest};
+use crate::secret::Secret;
+
+/// Where a webhook's requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// This server's own inbox: a path that begins with `/inbox/`, with its query.
+    Inbox(String),
+    /// Anywhere else.
+    Url(url::Url),
+}
+
+/// A webhook as it is set up, with its policy resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Webhook {
+    /// Unique in a configuration.
+    pub name: String,
+    /// Whose events it gets.
+    pub environment: Environment,
+    /// The event types it gets, or `*`.
+    pub types: Vec<String>,
+    /// Where its requests go.
+    pub target: Target,
+    /// Who is mailed when a delivery is given up.
+    pub error_emails: Vec<String>,
+    /// How its requests prove where they come from.
+    pub auth: Auth,
+    /// Added to every request.
+    pub headers: Vec<(HeaderName, Secret)>,
+    /// Whether it gets new deliveries.
+    pub enabled: bool,
+    /// What it sets itself.
+    pub overrides: PolicyOverrides,
+    /// How it is delivered to: `[delivery]` with its own keys in place.
+    pub policy: DeliveryPolicy,
+}
+
+/// What a webhook takes from the document around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The environment of webhooks that name none.
+    pub environment: Environment,
+    /// The policy of webhooks that do not override it.
+    pub policy: &'a DeliveryPolicy,
+    /// The provider's event types.
+    pub event_types: &'a [&'a str],
+}
+
+impl Webhook {
+    /// As the delivery knows it; a path on the own inbox is resolved against `inbox_base`.
+    pub fn endpoint(&self, inbox_base: &url::Url) -> Endpoint {
+        let url = match &self.target {
+            Target::Url(url) => url.clone(),
+            // INVARIANT: the path was joined to a base when it was read, and a base that can be a base takes it again.
+            Target::Inbox(path) => inbox_base.join(path).unwrap_or_else(|_| inbox_base.clone()),
+        };
+        Endpoint {
+            name: self.name.clone(),
+            environment: self.environment,
+            types: self.types.clone(),
+            url,
+            error_emails: self.error_emails.clone(),
+            auth: self.auth.clone(),
+            headers: self.headers.clone(),
+            enabled: self.enabled,
+            retry: self.policy.retry.clone(),
+            success: self.policy.success,
+            timeout: self.policy.timeout,
+            max_in_flight: self.policy.max_in_flight,
+            rate_limit: self.policy.rate_limit,
+            ordered: self.policy.ordered,
+            response_body_max: self.policy.response_body_max,
+        }
+    }
+
+    /// Its secrets, for the redactor.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let of_auth = match &self.auth {
+            Auth::None => None,
+            Auth::Basic { password, .. } => Some(password),
+            Auth::Bearer { token } => Some(token),
+        };
+        of_auth.into_iter().chain(self.headers.iter().map(|(_, value)| value))
+    }
+
+    /// The same webhook where `[delivery]` says `policy`; what it sets itself stays.
+    #[must_use]
+    pub fn under(self, policy: &DeliveryPolicy) -> Self {
+        Webhook { policy: self.overrides.over(policy), ..self }
+    }
+
+    /// A webhook from its JSON form, which has the keys of `[[webhook]]`: for webhooks made through the API.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it. Values that are `null` count as absent.
+    pub fn from_json(
+        json: &serde_json::Value,
+        around: Surroundings<'_>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Webhook, crate::reader::Complaints> {
+        // Through TOML, so that one reading and one set of messages serve both.
+        let text = toml::to_string(&without_nulls(json)).unwrap_or_default();
+        let mut reading = Reading::new(Source { name: "webhook", text: &text }, env);
+        let built =
+            reading.document(&crate::portal::spec::WEBHOOK).and_then(|section| webhook(&mut reading, &section, around));
+        reading.finish(built)
+    }
+}
+
+fn without_nulls(json: &serde_json::Value) -> serde_json::Value {
+    match json {
+        serde_json::Value::Object(members) => members
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), without_nulls(value)))
+            .collect(),
+        serde_json::Value::Array(items) => items.iter().filter(|v| !v.is_null()).map(without_nulls).collect(),
+        other => other.clone(),
+    }
+}
+
+/// All webhooks of the document; a name may be given only once.
+pub fn webhooks(reading: &mut Reading<'_>, root: &Section, around: Surroundings<'_>) -> Vec<Webhook> {
+    let mut names: Vec<String> = Vec::new();
+    let mut webhooks = Vec::new();
+    for section in root.tables("webhook") {
+        if let Some(name) = section.text("name") {
+            if names.iter().any(|other| other == name) {
+                let help = Some("give each webhook a name of its own".to_owned());
+                reading.complain_of(section, "name", format!("there is another webhook {name:?}"), help);
+            }
+            names.push(name.to_owned());
+        }
+        webhooks.extend(webhook(reading, section, around));
+    }
+    webhooks
+}
+
+fn webhook(reading: &mut Reading<'_>, section: &Section, around: Surroundings<'_>) -> Option<Webhook> {
+    let types = types(reading, section, around.event_types);
+    let error_emails = error_emails(reading, section);
+    let auth = section.table("auth").map_or(Some(Auth::None), |table| auth(reading, table));
+    let headers = headers(reading, section, auth.as_ref() != Some(&Auth::None));
+    let target = section.text("url").and_then(|text| match target(text) {
+        Ok(target) => Some(target),
+        Err((message, help)) => {
+            reading.complain_of(section, "url", message, help);
+            None
+        }
+    });
+    if section.list("faults").iter().next().is_some() {
+        let help = Some("remove them, or let the receiver misbehave: understudy listen --status 500".to_owned());
+        reading.complain_of(section, "faults", "the faults of a webhook are not available yet", help);
+    }
+    let name = section.text("name")?.to_owned();
+    let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(legal) {
+        let help = Some("use 1 to 64 letters, digits, dots, dashes and underscores".to_owned());
+        reading.complain_of(section, "name", format!("{name:?} cannot be a webhook's name"), help);
+    }
+    let overrides = PolicyOverrides::read(section);
+    Some(Webhook {
+        name,
+        environment: section.text("environment").and_then(|e| e.parse().ok()).unwrap_or(around.environment),
+        types,
+        target: target?,
+        error_emails,
+        auth: auth?,
+        headers,
+        enabled: section.switch("enabled")?,
+        policy: overrides.over(around.policy),
+        overrides,
+    })
+}
+
+fn types(reading: &mut Reading<'_>, section: &Section, known: &[&str]) -> Vec<String> {
+    let items = section.list("types");
+    if items.is_empty() && section.given("types") {
+        let help = Some("name event types, or \"*\" for every type; to silence it: enabled = false".to_owned());
+        reading.complain_of(section, "types", "a webhook needs at least one type", help);
+    }
+    let mut types: Vec<String> = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(text) = item.text() else { continue };
+        check_event_type(reading, item, text, known, "*");
+        if !types.iter().any(|other| other == text) {
+            types.push(text.to_owned());
+        }
+    }
+    types
+}
+
+/// Complains unless `text` is an event type, or `wildcard`.
+pub fn check_event_type(reading: &mut Reading<'_>, item: &Item, text: &str, known: &[&str], wildcard: &str) {
+    if (text == wildcard && !wildcard.is_empty()) || known.contains(&text) {
+        return;
+    }
+    let help = match nearest(text, known.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("the types are {}", listed(known.iter().copied()).replace(" or ", " and ")),
+    };
+    reading.complain(item.span.clone(), format!("{text:?} is not an event type"), Some(help));
+}
+
+fn error_emails(reading: &mut Reading<'_>, section: &Section) -> Vec<String> {
+    let mut addresses: Vec<String> = Vec::new();
+    for item in section.list("error_emails") {
+        let Some(text) = item.text() else { continue };
+        if let Err(why) = check_address(text) {
+            reading.complain(item.span.clone(), format!("\"error_emails\": not a mail address: {why}"), address_help());
+        }
+        if !addresses.iter().any(|other| other == text) {
+            addresses.push(text.to_owned());
+        }
+    }
+    addresses
+}
+
+fn auth(reading: &mut Reading<'_>, table: &Section) -> Option<Auth> {
+    let (kind, keys): (&str, &[&str]) = match table.text("type")? {
+        "basic" => ("basic", &["username", "password"]),
+        "bearer" => ("bearer", &["token"]),
+        _ => ("none", &[]),
+    };
+    let mut complete = true;
+    for key in ["username", "password", "token"] {
+        match (keys.contains(&key), table.item(key).is_some()) {
+            (true, false) => {
+                let help = Some(format!(
+                    "auth of type {kind:?} has {}",
+                    listed(keys.iter().copied()).replace(" or ", " and ")
+                ));
+                reading.complain(table.span.clone(), format!("auth of type {kind:?} has no {key:?}"), help);
+                complete = false;
+            }
+            (false, true) => {
+                let of = if key == "token" { "bearer" } else { "basic" };
+                let help = Some(format!("remove it, or write type = {of:?}"));
+                reading.complain_of(table, key, format!("auth of type {kind:?} takes no {key:?}"), help);
+                complete = false;
+            }
+            _ => {}
+        }
+    }
+    if !complete {
+        return None;
+    }
+    match kind {
+        "basic" => {
+            let username = table.text("username")?.to_owned();
+            if username.contains(':') || username.chars().any(char::is_control) {
+                let message = "a user name for basic auth cannot hold a colon or a control character";
+                reading.complain_of(table, "username", message, None);
+            }
+            Some(Auth::Basic { username, password: table.secret("password")? })
+        }
+        "bearer" => {
+            let token = table.secret("token")?;
+            if token.expose().is_empty() || !token.expose().chars().all(|c| c.is_ascii_graphic()) {
+                let message = "a bearer token must be visible ASCII characters without spaces";
+                reading.complain_of(table, "token", message, None);
+            }
+            Some(Auth::Bearer { token })
+        }
+        _ => Some(Auth::None),
+    }
+}
+
+/// Headers that make up the request itself: overriding one would break it on the wire, or lie about its body.
+const RESERVED: [&str; 11] = [
+    "host",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "connection",
+    "keep-alive",
+    "upgrade",
+    "expect",
+    "proxy-",
+];
+
+fn headers(reading: &mut Reading<'_>, section: &Section, has_auth: bool) -> Vec<(HeaderName, Secret)> {
+    let mut headers: Vec<(HeaderName, Secret)> = Vec::new();
+    for (name, span, item) in section.map("headers") {
+        let Value::Secret(value) = &item.value else { continue };
+        let span = item.span.as_ref().map(|_| span.clone());
+        let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+            let help = Some("use letters, digits and dashes".to_owned());
+            reading.complain(span, format!("{name:?} cannot be a header's name"), help);
+            continue;
+        };
+        let lower = header.as_str();
+        if RESERVED.iter().any(|r| lower == *r || (r.ends_with('-') && lower.starts_with(r))) {
+            let help = Some("remove it: the request sets it by itself".to_owned());
+            reading.complain(span, format!("the header {name:?} is reserved"), help);
+            continue;
+        }
+        if lower == "authorization" && has_auth {
+            let help = Some("keep one of the two".to_owned());
+            reading.complain(span, format!("the header {name:?} stands beside \"auth\", which sets it too"), help);
+            continue;
+        }
+        if headers.iter().any(|(other, _)| *other == header) {
+            reading.complain(span, format!("the header {name:?} is given twice; case does not count"), None);
+            continue;
+        }
+        // The value may be a secret, so the message does not quote it.
+        if HeaderValue::from_str(value.expose()).is_err() {
+            let help = Some("it may hold no line break or other control character".to_owned());
+            reading.complain(item.span.clone(), format!("the value of the header {name:?} is not legal"), help);
+            continue;
+        }
+        headers.push((header, value.clone()));
+    }
+    headers
+}
+
+/// Where a webhook's `url` leads.
+///
+/// # Errors
+/// What is wrong with it, and what would be right.
+pub fn target(text: &str) -> Result<Target, (String, Option<String>)> {
+    let no = |message: String, help: &str| Err((message, Some(help.to_owned())));
+    let forms = "write it like \"https://example.com/webhooks\", or \"/inbox/NAME\" for this server's own inbox";
+    if text.starts_with('/') {
+        let base = url::Url::parse("http://127.0.0.1/").map_err(|e| (e.to_string(), None))?;
+        let joined = base.join(text).ok().filter(|joined| joined.host() == base.host());
+        let named =
+            joined.as_ref().and_then(|url| url.path().strip_prefix("/inbox/")).is_some_and(|name| !name.is_empty());
+        return match joined {
+            Some(url) if named && url.fragment().is_none() => {
+                let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+                Ok(Target::Inbox(format!("{}{query}", url.path())))
+            }
+            _ => no(format!("\"url\" is a path, but not one of the inbox: {text:?}"), forms),
+        };
+    }
+    // The text is not quoted before it is known to hold no password.
+    let Ok(url) = url::Url::parse(text) else {
+        return no("\"url\" cannot be read as a URL".to_owned(), forms);
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return no(format!("\"url\" must be http or https, not {:?}", url.scheme()), forms);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return no(
+            "\"url\" holds a user name or password".to_owned(),
+            "move them to auth = { type = \"basic\", username = \"...\", password = \"env:NAME\" }",
+        );
+    }
+    if url.fragment().is_some() {
+        return no(format!("\"url\" has a fragment, which is never sent: {text:?}"), "remove the # and what follows");
+    }
+    Ok(Target::Url(url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::idwise::EVENT_TYPES;
+
+    fn around(policy: &DeliveryPolicy) -> Surroundings<'_> {
+        Surroundings { environment: Environment::Sandbox, policy, event_types: &EVENT_TYPES }
+    }
+
+    #[test]
+    fn a_url_is_absolute_or_of_the_inbox() {
+        for (text, path) in [("/inbox/demo", "/inbox/demo"), ("/inbox/a/b?x=1", "/inbox/a/b?x=1")] {
+            assert_eq!(target(text), Ok(Target::Inbox(path.to_owned())), "{text}");
+        }
+        assert!(matches!(target("https://example.com/hooks?x=1"), Ok(Target::Url(_))));
+        for bad in [
+            "/inbox/",
+            "/inbox",
+            "/api/v1/clock",
+            "/inbox/../api",
+            "//evil.example/inbox/x",
+            "/inbox/x#y",
+            "example.com/x",
+            "ftp://example.com",
+            "https://u:p@example.com",
+            "https://example.com/#x",
+            "",
+            "env:HOOK",
+        ] {
+            assert!(target(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_from_json_is_read_as_from_a_file() {
+        let policy = DeliveryPolicy::default();
+        let json = serde_json::json!({
+            "name": "a", "url": "/inbox/a", "types": ["Finished Journey"], "environment": null, "timeout": "3s",
+            "auth": {"type": "bearer", "token": "t0ken"}, "headers": {"X-A": "b"},
+        });
+        let webhook = Webhook::from_json(&json, around(&policy), &|_| None).expect("valid");
+        let base = url::Url::parse("http://127.0.0.1:4740").expect("a URL");
+        let endpoint = webhook.clone().endpoint(&base);
+        assert_eq!(endpoint.url.as_str(), "http://127.0.0.1:4740/inbox/a");
+        assert_eq!((endpoint.timeout.as_secs(), endpoint.max_in_flight), (3, 32));
+        assert!(endpoint.wants("Finished Journey", Environment::Sandbox));
+        let slower = DeliveryPolicy { max_in_flight: 1, timeout: std::time::Duration::from_secs(9), ..policy.clone() };
+        let moved = webhook.under(&slower).policy;
+        assert_eq!((moved.timeout.as_secs(), moved.max_in_flight), (3, 1));
+        let wrong = serde_json::json!({"name": "a b", "url": "x", "typs": []});
+        let complaints = Webhook::from_json(&wrong, around(&policy), &|_| None).expect_err("wrong");
+        assert_eq!(complaints.list().len(), 3);
+    }
+}

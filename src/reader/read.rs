@@ -1,0 +1,284 @@
+//! Reading a document against its declaration.
+//!
+//! One [`Reading`] per document: [`Reading::document`] gives the typed [`Section`] and collects complaints, the
+//! builders add theirs, [`Reading::finish`] gives either the result or all complaints. Opens no file and asks the
+//! environment only through the function that it was given.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::complaint::{Complaint, Complaints};
+use super::nearest::{listed, nearest};
+use super::section::{Extra, Item, Origin, Section};
+use super::spec::{Key, Kind, Need, Rest, Table};
+
+/// A document: its name as the user gave it, and its text.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The file's name, for messages.
+    pub name: &'a str,
+    /// The text.
+    pub text: &'a str,
+}
+
+/// Values from flags of the command line, which win over everything.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides(Vec<Override>);
+
+#[derive(Clone, Debug)]
+struct Override {
+    flag: &'static str,
+    path: &'static str,
+    text: String,
+}
+
+impl Overrides {
+    /// None.
+    pub fn none() -> Self {
+        Overrides::default()
+    }
+
+    /// Adds `flag` (`--listen`) with its value for the key at `path` (`server.listen`), as a user types it.
+    #[must_use]
+    pub fn with(mut self, flag: &'static str, path: &'static str, text: impl Into<String>) -> Self {
+        self.0.push(Override { flag, path, text: text.into() });
+        self
+    }
+}
+
+/// One document being read.
+pub struct Reading<'a> {
+    source: Source<'a>,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    layers: Option<&'a Overrides>,
+    /// Where the values at hand come from; spans mean something only in the document.
+    pub(super) origin: Origin,
+    /// Where the document holds secrets: complaints draw its lines with these blanked.
+    pub(super) secrets: Vec<Range<usize>>,
+    complaints: Vec<Complaint>,
+}
+
+/// What every variable that overrides a key begins with.
+pub const ENV_PREFIX: &str = "UNDERSTUDY_";
+
+impl<'a> Reading<'a> {
+    /// For `source`; `env` answers for the variables that `env:NAME` names.
+    pub fn new(source: Source<'a>, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Reading { source, env, layers: None, origin: Origin::File, secrets: Vec::new(), complaints: Vec::new() }
+    }
+
+    /// Lets flags and `UNDERSTUDY_*` variables override the document: `UNDERSTUDY_SERVER_LISTEN` is `server.listen`.
+    #[must_use]
+    pub fn layered(mut self, overrides: &'a Overrides) -> Self {
+        self.layers = Some(overrides);
+        self
+    }
+
+    /// The document as `table` declares it; `None` when it is not even TOML.
+    pub fn document(&mut self, table: &'static Table) -> Option<Section> {
+        let text = self.source.text;
+        match DeTable::parse(text) {
+            Ok(root) => Some(self.table(table, root.get_ref(), Some(0..0), Some(""))),
+            Err(error) => {
+                let span = error.span().unwrap_or(0..0);
+                self.complain(Some(span), format!("this is not TOML: {}", error.message()), None);
+                self.secrets = likely_secrets(text);
+                None
+            }
+        }
+    }
+
+    /// Adds a complaint about a place of the document.
+    pub fn complain(&mut self, span: Option<Range<usize>>, message: impl Into<String>, help: Option<String>) {
+        let message = match &self.origin {
+            Origin::Flag(_) | Origin::Env(_) => format!("{}: {}", self.origin, message.into()),
+            Origin::File | Origin::Default => message.into(),
+        };
+        let span = if self.origin == Origin::File { span } else { None };
+        self.complaints.push(Complaint { message, help, span });
+    }
+
+    /// Adds a complaint about the value of `key`, wherever it came from.
+    pub fn complain_of(&mut self, section: &Section, key: &str, message: impl Into<String>, help: Option<String>) {
+        let origin = section.item(key).map_or(Origin::File, |item| item.origin.clone());
+        let message = match origin {
+            Origin::Flag(_) | Origin::Env(_) => format!("{origin}: {}", message.into()),
+            Origin::File | Origin::Default => message.into(),
+        };
+        let span = if matches!(origin, Origin::Flag(_) | Origin::Env(_)) { None } else { section.place(key) };
+        self.complaints.push(Complaint { message, help, span });
+    }
+
+    /// The result, if nothing was complained of.
+    ///
+    /// # Errors
+    /// All complaints, in the order of their places.
+    pub fn finish<T>(mut self, built: Option<T>) -> Result<T, Complaints> {
+        match built {
+            Some(built) if self.complaints.is_empty() => Ok(built),
+            _ => {
+                if self.complaints.is_empty() {
+                    // INVARIANT: a builder gives up only after a complaint; should one not, the user still hears.
+                    self.complain(None, "the document is incomplete", None);
+                }
+                let text = blanked(self.source.text, &self.secrets);
+                Err(Complaints::new(self.source.name, text, self.complaints))
+            }
+        }
+    }
+
+    /// `value` with its place, as `kind`; `None` after a complaint.
+    pub(super) fn item(
+        &mut self,
+        kind: &'static Kind,
+        key: &str,
+        value: &DeValue<'_>,
+        span: Range<usize>,
+        path: Option<&str>,
+    ) -> Option<Item> {
+        let place = (self.origin == Origin::File).then_some(span);
+        let (value, shown) = self.value(kind, key, value, place.clone(), path)?;
+        Some(Item { value, shown, span: place, origin: self.origin.clone() })
+    }
+
+    /// A table; `path` is where it stands in the document, `None` within lists, which nothing overrides.
+    pub(super) fn table(
+        &mut self,
+        table: &'static Table,
+        read: &DeTable<'_>,
+        span: Option<Range<usize>>,
+        path: Option<&str>,
+    ) -> Section {
+        let mut section = Section { span, ..Section::default() };
+        for (key, value) in read {
+            if table.key(key.get_ref()).is_none() {
+                self.undeclared(table, key.get_ref(), key.span(), value, &mut section);
+            }
+        }
+        for key in table.all() {
+            let below =
+                path.map(|path| if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) });
+            let mut item = self.overriding(key, below.as_deref());
+            if let (None, Some(value)) = (&item, read.get(key.name)) {
+                item = self.item(&key.kind, key.name, value.get_ref(), value.span(), below.as_deref());
+                if item.is_none() {
+                    section.faulty.insert(key.name);
+                }
+            }
+            let item = item.or_else(|| {
+                self.absent(key, table, read, &section);
+                self.default_of(key, below.as_deref())
+            });
+            if let Some(item) = item {
+                section.items.insert(key.name, item);
+            }
+        }
+        section
+    }
+
+    fn undeclared(
+        &mut self,
+        table: &'static Table,
+        key: &str,
+        key_span: Range<usize>,
+        value: &Spanned<DeValue<'_>>,
+        section: &mut Section,
+    ) {
+        if table.rest == Rest::Kept {
+            let json = self.json(value.get_ref(), value.span());
+            section.extra.push(Extra { name: key.to_owned(), key_span, span: value.span(), json });
+            return;
+        }
+        let help = match nearest(key, table.all().map(|k| k.name)) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("{} has {}", table.name, listed(table.all().map(|k| k.name)).replace(" or ", " and ")),
+        };
+        let within = if table.name == "the file" { String::new() } else { format!(" in {}", table.name) };
+        self.complain(Some(key_span), format!("unknown key {key:?}{within}"), Some(help));
+    }
+
+    fn absent(&mut self, key: &Key, table: &Table, read: &DeTable<'_>, section: &Section) {
+        if key.need == Need::Required && !read.contains_key(key.name) {
+            let message = format!("{} has no {:?}", table.name, key.name);
+            self.complain(section.span.clone(), message, Some(format!("{} is {}", key.name, key.doc)));
+        }
+    }
+
+    /// The default, read like everything else, so that no second form of it can differ.
+    fn default_of(&mut self, key: &'static Key, path: Option<&str>) -> Option<Item> {
+        let text = key.default?;
+        let value = DeValue::parse(text).ok()?;
+        let before = std::mem::replace(&mut self.origin, Origin::Default);
+        let item = self.item(&key.kind, key.name, value.get_ref(), value.span(), path);
+        self.origin = before;
+        item
+    }
+
+    /// The value that a flag or variable gives to the key at `path`.
+    fn overriding(&mut self, key: &'static Key, path: Option<&str>) -> Option<Item> {
+        let (layers, path) = (self.layers?, path?);
+        if matches!(key.kind, Kind::Table(_) | Kind::Tables(_) | Kind::Map(_) | Kind::Any | Kind::Weights(_)) {
+            return None;
+        }
+        let flag = layers.0.iter().rev().find(|o| o.path == path).map(|o| (Origin::Flag(o.flag), o.text.clone()));
+        let (origin, text) = flag.or_else(|| {
+            let name = format!("{ENV_PREFIX}{}", path.replace('.', "_").to_uppercase());
+            (self.env)(&name).map(|text| (Origin::Env(name), text))
+        })?;
+        let before = std::mem::replace(&mut self.origin, origin);
+        let item = self.item(&key.kind, key.name, &typed(&key.kind, &text), 0..0, Some(path));
+        self.origin = before;
+        item
+    }
+}
+
+/// What a user typed for a key, as the document would have it: texts need no quotes, lists no brackets.
+fn typed<'t>(kind: &Kind, text: &'t str) -> DeValue<'t> {
+    match kind {
+        Kind::Whole { .. } | Kind::Number { .. } | Kind::Switch | Kind::Share | Kind::Size => {
+            DeValue::parse(text).map_or_else(|_| DeValue::String(text.into()), Spanned::into_inner)
+        }
+        Kind::List(..) | Kind::OneOrMore(_) => match DeValue::parse(text).map(Spanned::into_inner) {
+            Ok(list @ DeValue::Array(_)) => list,
+            _ => DeValue::Array(
+                text.split(',')
+                    .map(str::trim)
+                    .filter(|t| !t.is_empty())
+                    .map(|t| Spanned::new(0..0, DeValue::String(t.into())))
+                    .collect(),
+            ),
+        },
+        _ => DeValue::String(text.into()),
+    }
+}
+
+/// `text` with stars in place of the characters of `secrets`; no byte moves, so that places stay right.
+fn blanked(text: &str, secrets: &[Range<usize>]) -> String {
+    let hidden = |at: usize| secrets.iter().any(|span| span.contains(&at));
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if hidden(at) && !matches!(c, '"' | '\'' | '\n' | '\r') {
+            out.extend(std::iter::repeat_n('*', c.len_utf8()));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Where a text that is no TOML probably holds secrets: from such a key's `=` to the end of its line.
+fn likely_secrets(text: &str) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let named =
+            ["password", "token", "secret", "headers", "smtp", "url"].iter().filter_map(|key| line.find(key)).min();
+        if let Some(equals) = named.and_then(|at| line[at..].find('=').map(|eq| at + eq)) {
+            spans.push(start + equals + 1..start + line.len());
+        }
+        start += line.len();
+    }
+    spans
+}
