@@ -11,6 +11,9 @@ pub mod deadlines;
 pub mod run;
 pub mod time;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

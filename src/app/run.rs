@@ -23,7 +23,7 @@ use crate::message::Endpoint;
 use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
 use crate::provider::{Environment, Flow, ProviderKind};
 use crate::rng::Seed;
-use crate::transport::{HttpSettings, HttpTransport, MailSettings, Mailer};
+use crate::transport::{HttpSettings, HttpTransport, MailSettings, Mailer, Transport};
 
 /// Where journeys, messages and deliveries are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,9 +134,17 @@ pub struct Running {
 /// # Errors
 /// [`BootError`] when the store cannot be opened, or transport or mailer cannot be made.
 pub async fn start(parts: Parts) -> Result<Running, BootError> {
+    let transport = HttpTransport::new(parts.http.clone()).map_err(|e| BootError::Transport(e.to_string()))?;
+    start_with(parts, Arc::new(transport)).await
+}
+
+/// As [`start`], over a transport of the caller's: a simulated network, say.
+///
+/// # Errors
+/// [`BootError`] when the store cannot be opened, or the mailer cannot be made.
+pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<Running, BootError> {
     let outbox = open(&parts.store).await?;
     let clock = Arc::new(clock(parts.clock, parts.start, outbox.last_instant()));
-    let transport = HttpTransport::new(parts.http).map_err(|e| BootError::Transport(e.to_string()))?;
     let mailer = Mailer::new(parts.mail).map_err(|e| BootError::Mail(e.to_string()))?;
     let endpoints = Endpoints::default();
     endpoints.replace(parts.endpoints);
@@ -158,7 +166,7 @@ pub async fn start(parts: Parts) -> Result<Running, BootError> {
     let bench = Bench {
         outbox,
         clock,
-        transport: Arc::new(transport),
+        transport,
         mailer: Arc::new(mailer),
         seed: parts.seed,
         digest: parts.digest,

@@ -42,6 +42,12 @@ pub struct MailSettings {
     pub timeout: Duration,
 }
 
+impl Default for MailSettings {
+    fn default() -> Self {
+        MailSettings { from: "webhooks@understudy.local".to_owned(), smtp: None, timeout: Duration::from_secs(30) }
+    }
+}
+
 /// Why there can be no mailer.
 #[derive(Debug, thiserror::Error)]
 pub enum MailSetupError {
