@@ -119,7 +119,7 @@ impl App {
         let number = self.outbox.next_journey_number();
         let environment = new.environment.unwrap_or(self.environment);
         let journey =
-            provider::start(self.seed, number, &new.reference_no, environment, flow, now).map_err(AppError::Start)?;
+            provider::start(self.seed, number, &new.reference_no, environment, &flow, now).map_err(AppError::Start)?;
         let commit = Commit {
             key: keyed.map(|k| new_key(k, &journey, &[])),
             journey: journey.clone(),
@@ -146,7 +146,7 @@ impl App {
         let mut draw = manner.draw.unwrap_or_else(|| {
             self.seed.draw(&[b"stimulus", &journey.number.to_le_bytes(), &journey.version.to_le_bytes()])
         });
-        let mut cx = Context { now, flow, seed: self.seed, draw: &mut draw };
+        let mut cx = Context { now, flow: &flow, seed: self.seed, draw: &mut draw };
         let mut decided = provider::transition(&journey, stimulus, &mut cx).map_err(AppError::Rejected)?;
         decided.journey.deadlines.retain(|deadline| !manner.scripted.contains(&deadline.kind));
         let messages = self.messages(&journey, &decided.journey, &decided.events, now);

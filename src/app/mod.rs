@@ -15,13 +15,14 @@ pub mod time;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::clock::{Clock as _, ProviderClock, Timestamp};
-use crate::delivery::engine::Input;
+use crate::delivery::engine::{Input, LaneKey};
 use crate::delivery::shell::Endpoints;
+use crate::message::Endpoint;
 use crate::outbox::Outbox;
 use crate::provider::{Environment, Flow, ProviderKind};
 use crate::rng::Seed;
@@ -47,7 +48,7 @@ pub struct App {
     /// Who is told.
     pub endpoints: Endpoints,
     /// The flows, by id.
-    pub flows: BTreeMap<String, Flow>,
+    flows: RwLock<BTreeMap<String, Arc<Flow>>>,
     /// Tells the delivery loop of new work.
     inputs: mpsc::Sender<Input>,
     /// Tells the deadline loop of a new deadline.
@@ -69,14 +70,35 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::UnknownFlow`].
-    pub fn flow(&self, id: &str) -> Result<&Flow, AppError> {
-        self.flows
+    pub fn flow(&self, id: &str) -> Result<Arc<Flow>, AppError> {
+        let flows = self.flows.read().unwrap_or_else(PoisonError::into_inner);
+        flows
             .get(id)
-            .ok_or_else(|| AppError::UnknownFlow { flow: id.to_owned(), known: self.flows.keys().cloned().collect() })
+            .cloned()
+            .ok_or_else(|| AppError::UnknownFlow { flow: id.to_owned(), known: flows.keys().cloned().collect() })
+    }
+
+    /// Replaces the flows; journeys go on in the new flow of the same id.
+    pub fn set_flows(&self, flows: Vec<Flow>) {
+        *self.flows.write().unwrap_or_else(PoisonError::into_inner) = by_id(flows);
+    }
+
+    /// Replaces the endpoints; deliveries that are owed already go to the new one of the same name.
+    pub async fn set_endpoints(&self, endpoints: Vec<Endpoint>) {
+        self.endpoints.replace(endpoints);
+        self.tell(self.endpoints.lanes()).await;
+        let owed = self.outbox.horizon().lanes;
+        for (lane, due) in owed.into_iter().filter_map(|lane| Some((lane.webhook, lane.next_due?))) {
+            self.tell(Input::Work { lane: LaneKey::Webhook(lane), due }).await;
+        }
     }
 
     /// Tells the delivery loop that a lane has work. During shutdown nobody listens any more: the outbox has it.
     pub(crate) async fn tell(&self, input: Input) {
         let _ = self.inputs.send(input).await;
     }
+}
+
+fn by_id(flows: Vec<Flow>) -> BTreeMap<String, Arc<Flow>> {
+    flows.into_iter().map(|flow| (flow.id().to_owned(), Arc::new(flow))).collect()
 }

@@ -6,16 +6,15 @@
 //!
 //! A task that ends before it was told to ends the whole: there is no half-dead service.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinSet;
 
-use crate::app::{App, Applied, JOURNEY_LOCKS};
+use crate::app::{App, Applied, JOURNEY_LOCKS, by_id};
 use crate::clock::{ClockMode, ProviderClock, Timestamp, real_sleep};
 use crate::delivery::attempt::{Bench, Tried};
 use crate::delivery::shell::{Endpoints, INPUTS, Shell, StopTokens};
@@ -156,7 +155,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         clock: clock.clone(),
         outbox: outbox.clone(),
         endpoints: endpoints.clone(),
-        flows: parts.flows.into_iter().map(|flow| (flow.id().to_owned(), flow)).collect::<BTreeMap<_, _>>(),
+        flows: RwLock::new(by_id(parts.flows)),
         inputs,
         deadlines_changed: Notify::new(),
         watcher: parts.watchers.applied,

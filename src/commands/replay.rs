@@ -1,0 +1,317 @@
+//! `replay`: play scenario files from start to end, print the timeline, judge every expectation.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::mpsc;
+
+use super::{Context, Exit, Failure, settings};
+use crate::app::run::{Firing, Store, Watchers};
+use crate::cli::{Output, PlayClock, ReplayArgs, ReportKind};
+use crate::clock::{ClockMode, Timestamp};
+use crate::config::{Config, Engine};
+use crate::play::report::{Report, Strictness};
+use crate::play::timeline::{Timeline, TimelineLine, Tone};
+use crate::play::{Play, Time, Watching, play};
+use crate::portal::Webhook;
+use crate::provider::Flow;
+use crate::reader::Overrides;
+use crate::scenario::file::Pace;
+use crate::scenario::judge::Holds;
+use crate::scenario::{Scenario, Vocabulary, draw, judge};
+use crate::stage::{Stage, Staging};
+
+/// Where time starts in a scenario that leaps and names no start: the same instant on every run, so that two runs give
+/// the same bytes.
+const START: &str = "2026-01-01T00:00:00Z";
+
+/// More journeys than this are counted rather than told one by one.
+const TOLD_ONE_BY_ONE: u64 = 20;
+
+/// So many happenings may wait to be printed before the play waits for the printer.
+const WATCHED: usize = 1_024;
+
+/// Carries it out.
+///
+/// # Errors
+/// A file that is wrong, a target or a store that cannot be used.
+pub(super) async fn run(cx: &Context, args: &ReplayArgs) -> Result<Exit, Failure> {
+    let config = settings::load(cx, &Overrides::none())?;
+    if let Some(later) = args.reports.iter().find(|target| target.kind != ReportKind::Json) {
+        let path = later.path.display();
+        return Err(Failure::bad_usage(format!("the report to {path} is of a kind that is not available yet"))
+            .help("write --report json=PATH"));
+    }
+    let scenarios = read_all(&config, &args.files)?;
+    let plays = async {
+        let mut reports = Vec::with_capacity(scenarios.len());
+        for scenario in &scenarios {
+            reports.push(one(cx, args, &config, scenario).await?);
+        }
+        Ok(reports)
+    };
+    let reports = tokio::select! {
+        reports = plays => reports?,
+        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+    };
+    finish(cx, args, reports)
+}
+
+/// Reads scenario files; everything that is wrong in any of them comes at once, before anything is played.
+///
+/// # Errors
+/// All complaints, drawn.
+pub(super) fn read_all(config: &Config, files: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
+    let env = |name: &str| std::env::var(name).ok();
+    let vocabulary = Vocabulary {
+        environment: config.environment,
+        flows: &config.flows,
+        delivery: &config.delivery,
+        email: &config.email,
+        finished_journey_on_review: config.idwise.finished_journey_on_review,
+        env: &env,
+    };
+    let (mut scenarios, mut wrong) = (Vec::new(), Vec::new());
+    for file in files {
+        let name = file.display().to_string();
+        match std::fs::read_to_string(file) {
+            Ok(text) => match Scenario::parse(&name, &text, &vocabulary) {
+                Ok(scenario) => scenarios.push(scenario),
+                Err(complaints) => wrong.push(settings::complained(&complaints)),
+            },
+            Err(error) => wrong.push(Failure::bad_usage(format!("cannot read {name}: {error}"))),
+        }
+    }
+    match Failure::all(wrong) {
+        None => Ok(scenarios),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// The configured flows, with those of scenarios in place of the ones of the same id.
+pub(super) fn with_flows(config: &Config, more: impl Iterator<Item = Flow>) -> Vec<Flow> {
+    let mut flows = config.flows.clone();
+    for flow in more {
+        flows.retain(|known| known.id() != flow.id());
+        flows.push(flow);
+    }
+    flows
+}
+
+async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenario) -> Result<Report, Failure> {
+    let seed = draw::seed(args.seed.map(crate::rng::Seed), scenario, config.seed);
+    let (mode, time) = pace(args, scenario)?;
+    let webhooks = webhooks(args, config, scenario, time)?;
+    // Each play has a store of its own, so that a running server keeps its own and plays do not meet.
+    let directory = tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("cannot make a store: {error}")))?;
+    let (applied_to, applied) = mpsc::channel(WATCHED);
+    let (tried_to, tried) = mpsc::channel(WATCHED);
+    let (line_to, lines) = mpsc::channel(WATCHED);
+    let staging = Staging {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        store: match config.outbox.engine {
+            Engine::Memory => Store::Memory,
+            Engine::Sled => Store::Sled { path: directory.path().join("store"), retention: Duration::MAX },
+        },
+        clock: mode,
+        start: scenario.start.or(config.clock.start).or_else(|| leap_start(time)),
+        seed,
+        firing: Firing::ByCaller,
+        watchers: Watchers { applied: Some(applied_to), tried: Some(tried_to) },
+    };
+    let config = &Config { email: scenario.email.clone().unwrap_or_else(|| config.email.clone()), ..config.clone() };
+    let flows = with_flows(config, scenario.flows.iter().cloned());
+    let stage = Stage::set(config, &webhooks, flows, staging).await.map_err(|e| Failure::could_not_run(e.to_string()))?;
+    let what = Play { scenario, seed, journeys: args.journeys, time };
+    cx.out.talk(&format!("{} (seed {seed})", scenario.name));
+    let mut printer = Printer::new(cx, args.journeys, scenario);
+    let playing = async {
+        let played = play(&stage.running.app, &what, Some(line_to)).await;
+        let ledger = stage.running.app.outbox.ledger();
+        let struck = stage.strike(config.server.grace).await;
+        (played, ledger, struck)
+    };
+    // Everything that watches ends when the stage is struck and its senders are gone.
+    let ((played, ledger, struck), printed) = tokio::join!(playing, printer.print(applied, tried, lines));
+    printed?;
+    struck.map_err(|fatal| Failure::could_not_run(fatal.to_string()))?;
+    let played = played.map_err(|error| Failure::could_not_run(error.to_string()))?;
+    let strictness = if args.strict || scenario.strict { Strictness::Strict } else { Strictness::Lenient };
+    let judged = judge::judge(&scenario.expect, &played);
+    let report = Report::of(&scenario.name, seed, &played, ledger, judged, strictness);
+    if cx.out.format() == Output::Text {
+        for line in verdict(cx, &report) {
+            cx.out.line(&line)?;
+        }
+    }
+    Ok(report)
+}
+
+fn leap_start(time: Time) -> Option<Timestamp> {
+    match time {
+        Time::Leaps => START.parse().ok(),
+        Time::Runs => None,
+    }
+}
+
+fn pace(args: &ReplayArgs, scenario: &Scenario) -> Result<(ClockMode, Time), Failure> {
+    let file_rate = match scenario.pace {
+        Pace::Scaled(rate) => Some(rate),
+        Pace::Leap | Pace::Real => None,
+    };
+    let scaled = |rate: Option<f64>| match rate {
+        Some(rate) => Ok((ClockMode::Scaled { rate }, Time::Runs)),
+        None => Err(Failure::bad_usage("a scaled clock needs a pace").help("write --clock scaled --rate 60")),
+    };
+    match (args.clock, scenario.pace) {
+        (Some(PlayClock::Leap), _) | (None, Pace::Leap) => Ok((ClockMode::Manual, Time::Leaps)),
+        (Some(PlayClock::Real), _) | (None, Pace::Real) => Ok((ClockMode::Real, Time::Runs)),
+        (Some(PlayClock::Scaled), _) | (None, Pace::Scaled(_)) => scaled(args.rate.or(file_rate)),
+    }
+}
+
+/// Who is told in this play. A play that leaps sends to each webhook one after the other, unless a number is set: so its
+/// events arrive in one order on every run.
+fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time) -> Result<Vec<Webhook>, Failure> {
+    let delivery = scenario.delivery.as_ref().unwrap_or(&config.delivery);
+    let mut webhooks: Vec<Webhook> = match &args.to {
+        Some(url) => vec![settings::webhook_to(config, "to", url)?.under(&delivery.policy)],
+        None if scenario.webhooks.is_empty() => {
+            config.webhooks.iter().map(|webhook| webhook.clone().under(&delivery.policy)).collect()
+        }
+        None => scenario.webhooks.clone(),
+    };
+    let unset = crate::portal::DeliveryPolicy::default().max_in_flight;
+    if time == Time::Leaps {
+        for webhook in webhooks.iter_mut().filter(|webhook| webhook.policy.max_in_flight == unset) {
+            webhook.policy.max_in_flight = 1;
+        }
+    }
+    Ok(webhooks)
+}
+
+/// Prints the timeline while the play goes on.
+struct Printer<'a> {
+    cx: &'a Context,
+    timeline: Timeline,
+    told: bool,
+    bar: ProgressBar,
+}
+
+impl<'a> Printer<'a> {
+    fn new(cx: &'a Context, journeys: u64, scenario: &Scenario) -> Self {
+        let told = journeys <= TOLD_ONE_BY_ONE || cx.out.format() != Output::Text;
+        let bar = if told {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+        } else {
+            // Draws itself on a terminal only.
+            ProgressBar::new(journeys.saturating_mul(scenario.steps.len() as u64))
+        };
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} lines, {elapsed} elapsed, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Printer { cx, timeline: Timeline::default(), told, bar }
+    }
+
+    async fn print(
+        &mut self,
+        mut applied: mpsc::Receiver<crate::app::Applied>,
+        mut tried: mpsc::Receiver<crate::delivery::attempt::Tried>,
+        mut lines: mpsc::Receiver<Watching>,
+    ) -> Result<(), Failure> {
+        loop {
+            let what = tokio::select! {
+                // Everything applied comes through the first; the player's own account of it only moves the bar.
+                Some(applied) = applied.recv() => Watching::Applied(Box::new(applied)),
+                Some(tried) = tried.recv() => Watching::Tried(Box::new(tried)),
+                Some(line) = lines.recv() => {
+                    self.bar.inc(1);
+                    match line {
+                        Watching::Skipped { .. } => line,
+                        Watching::Applied(_) | Watching::Tried(_) => continue,
+                    }
+                }
+                else => break,
+            };
+            let over = self.timeline.take(&what);
+            self.show(over)?;
+        }
+        let rest = self.timeline.finish();
+        self.show(rest)?;
+        self.bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn show(&self, lines: Vec<TimelineLine>) -> Result<(), Failure> {
+        if !self.told {
+            return Ok(());
+        }
+        for line in lines {
+            match self.cx.out.format() {
+                Output::Text => self.cx.out.line(&self.text(&line))?,
+                Output::Ndjson => self.cx.out.json(&line.json)?,
+                Output::Json => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self, line: &TimelineLine) -> String {
+        let style = match line.tone {
+            Tone::Stimulus => Style::new().bold(),
+            Tone::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
+            Tone::Warn => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+            Tone::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())),
+        };
+        let at = line.at.to_chrono().format("%Y-%m-%d %H:%M:%S");
+        let what = format!("{:<12} {}", super::text::clean(&line.reference), super::text::clean(&line.text));
+        format!("{at}  {}", self.cx.out.paint().paint(style, what.trim_end()))
+    }
+}
+
+fn verdict(cx: &Context, report: &Report) -> Vec<String> {
+    let green = Style::new().fg_color(Some(AnsiColor::Green.into()));
+    let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
+    let mut lines: Vec<String> = report
+        .expectations
+        .iter()
+        .map(|judged| {
+            let (word, style) = match judged.verdict {
+                Holds::Pass => ("pass", green),
+                Holds::Fail => ("FAIL", red),
+                Holds::Unproven => ("unproven", Style::new()),
+            };
+            let detail = if judged.verdict == Holds::Pass { String::new() } else { format!(": {}", judged.detail) };
+            format!("  {} {}{}", cx.out.paint().paint(style, word), judged.name, super::text::clean(&detail))
+        })
+        .collect();
+    let d = &report.ledger.deliveries;
+    lines.push(format!(
+        "  {} events, {} deliveries = {} delivered + {} exhausted + {} cancelled + {} waiting + {} in flight; {} attempts, {} mails",
+        report.ledger.events, d.accepted, d.delivered, d.exhausted, d.cancelled, d.waiting, d.in_flight, report.ledger.attempts,
+        report.ledger.mails.accepted,
+    ));
+    lines.push(String::new());
+    lines
+}
+
+fn finish(cx: &Context, args: &ReplayArgs, reports: Vec<Report>) -> Result<Exit, Failure> {
+    let several = reports.len() > 1;
+    let Some(report) = Report::all(reports) else { return Ok(Exit::Yes) };
+    let json = serde_json::to_value(&report).map_err(|error| Failure::could_not_run(format!("cannot write the report: {error}")))?;
+    for target in &args.reports {
+        std::fs::write(&target.path, format!("{json:#}\n"))
+            .map_err(|error| Failure::could_not_run(format!("cannot write {}: {error}", target.path.display())))?;
+    }
+    match cx.out.format() {
+        Output::Json | Output::Ndjson => cx.out.json(&json)?,
+        Output::Text if several => {
+            let failed = report.scenarios.iter().filter(|scenario| scenario.exit_code != 0).count();
+            cx.out.line(&format!("{} scenarios, {failed} failed", report.scenarios.len()))?;
+        }
+        Output::Text => {}
+    }
+    Ok(if report.exit_code == 0 { Exit::Yes } else { Exit::No })
+}

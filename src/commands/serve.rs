@@ -1,0 +1,128 @@
+//! `serve`: be the provider until told to stop.
+//!
+//! SIGTERM and Ctrl-C drain within `[server] grace` and end with 0; a second one aborts. SIGHUP, and a saved file, take
+//! over the configuration: a valid one whole, an invalid one not at all.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::{Context, Exit, Failure, reload, replay, settings};
+use crate::app::App;
+use crate::cli::ServeArgs;
+use crate::config::{Config, Engine};
+use crate::play::{Play, Time};
+use crate::reader::Overrides;
+use crate::rng::Seed;
+use crate::scenario::Scenario;
+use crate::stage::{Stage, StageError, Staging};
+
+/// Carries it out.
+///
+/// # Errors
+/// Why it could not start, or why it ended by itself.
+pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure> {
+    let overrides = overrides(args);
+    let config = settings::load(cx, &overrides)?;
+    let scenarios = replay::read_all(&config, &args.journeys)?;
+    let seed = config.seed.unwrap_or_else(Seed::fresh);
+    let mut signals = Signals::new()?;
+    let flows = replay::with_flows(&config, scenarios.iter().flat_map(|scenario| scenario.flows.clone()));
+    let staged = Stage::set(&config, &config.webhooks, flows, Staging::of(&config, seed)).await;
+    let mut stage = staged.map_err(|error| refused(&config, error))?;
+    cx.out.line(&format!("listening on {}", stage.url().as_str().trim_end_matches('/')))?;
+    greet(cx, &config, seed);
+    let watch = reload::watch(cx.config_path());
+    let mut players = JoinSet::new();
+    for scenario in scenarios {
+        players.spawn(perform(stage.running.app.clone(), scenario, seed));
+    }
+    let exit = loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => break Exit::Terminated,
+            _ = signals.interrupt.recv() => break Exit::Interrupted,
+            _ = signals.hang_up.recv() => reload::take_over(cx, &overrides, &stage).await,
+            () = watch.saved() => reload::take_over(cx, &overrides, &stage).await,
+            Some(Err(error)) = players.join_next() => tracing::error!(%error, "a scenario died"),
+            fatal = stage.running.died() => return Err(Failure::could_not_run(fatal.to_string())),
+        }
+    };
+    tracing::info!(grace = ?config.server.grace, "stopping: attempts under way may end; stop again to abort them");
+    tokio::select! {
+        ended = stage.strike(config.server.grace) => {
+            ended.map_err(|fatal| Failure::could_not_run(fatal.to_string()))?;
+            Ok(Exit::Yes)
+        }
+        _ = signals.terminate.recv() => Ok(exit),
+        _ = signals.interrupt.recv() => Ok(exit),
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let of = |kind| signal(kind).map_err(|error| Failure::could_not_run(format!("cannot wait for signals: {error}")));
+        Ok(Signals {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+            hang_up: of(SignalKind::hangup())?,
+        })
+    }
+}
+
+fn overrides(args: &ServeArgs) -> Overrides {
+    let mut overrides = Overrides::none();
+    if let Some(listen) = &args.listen {
+        overrides = overrides.with("--listen", "server.listen", listen.clone());
+    }
+    if let Some(seed) = args.seed {
+        overrides = overrides.with("--seed", "seed", seed.to_string());
+    }
+    overrides
+}
+
+fn refused(config: &Config, error: StageError) -> Failure {
+    let failure = Failure::could_not_run(error.to_string());
+    match error {
+        StageError::Listen { address, .. } => failure.help(format!(
+            "stop what listens on port {}, or choose another: understudy serve --listen {}:0",
+            address.port(),
+            config.server.listen.ip()
+        )),
+        StageError::Boot(_) => failure,
+    }
+}
+
+fn greet(cx: &Context, config: &Config, seed: Seed) {
+    let store = match config.outbox.engine {
+        Engine::Memory => "in memory".to_owned(),
+        Engine::Sled => format!("in {}", config.outbox.path.display()),
+    };
+    let webhooks = config.webhooks.len();
+    let plural = if webhooks == 1 { "" } else { "s" };
+    let clock = config.clock.mode.name();
+    cx.out.talk(&format!(
+        "playing {}, {} environment; {webhooks} webhook{plural}; kept {store}; clock {clock}; seed {seed}",
+        config.provider, config.environment
+    ));
+}
+
+/// Plays a scenario on the running server, in the server's own time.
+async fn perform(app: Arc<App>, scenario: Scenario, seed: Seed) {
+    let what = Play { scenario: &scenario, seed: scenario.seed.unwrap_or(seed), journeys: 1, time: Time::Runs };
+    match crate::play::play(&app, &what, None).await {
+        Ok(played) => {
+            for (place, why) in &played.refused {
+                tracing::warn!(scenario = scenario.name, line = place, why, "a line was refused");
+            }
+            tracing::info!(scenario = scenario.name, "the scenario is over");
+        }
+        Err(error) => tracing::error!(scenario = scenario.name, %error, "the scenario broke off"),
+    }
+}

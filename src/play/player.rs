@@ -1,0 +1,262 @@
+//! The player: the loop around the script. See the module above.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::mpsc;
+
+use crate::app::apply::{Answer, AppError, Applied, Manner, NewJourney};
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::delivery::attempt::Tried;
+use crate::ids::JourneyId;
+use crate::message::Message;
+use crate::outbox::{DeliveryQuery, OutboxError};
+use crate::provider::{self, DeadlineKind, Stimulus};
+use crate::rng::Seed;
+use crate::scenario::draw;
+use crate::scenario::file::{Line, LineKind, Scenario};
+use crate::scenario::judge;
+use crate::scenario::script::{Cue, Place, Script};
+use crate::scenario::script::Played as LinePlayed;
+
+/// What is played, and how.
+#[derive(Debug)]
+pub struct Play<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The seed of the run.
+    pub seed: Seed,
+    /// How many journeys.
+    pub journeys: u64,
+    /// Whether time leaps over what is empty, or runs.
+    pub time: Time,
+}
+
+/// How time passes in a play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Time {
+    /// From one due instant to the next, as fast as everything settles.
+    Leaps,
+    /// By itself, at the clock's pace.
+    Runs,
+}
+
+/// What happened, for whoever watches: sent in the order in which it was settled.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Watching {
+    /// A stimulus was accepted.
+    Applied(Box<Applied>),
+    /// A line was not carried out.
+    Skipped {
+        /// When.
+        at: Timestamp,
+        /// The journey's number in the run.
+        journey: u64,
+        /// The line.
+        place: Place,
+        /// Why.
+        reason: String,
+    },
+    /// An attempt was settled.
+    Tried(Box<Tried>),
+}
+
+/// What a play left behind: see [`judge::Played`].
+pub type Played = judge::Played;
+
+/// Why a play could not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlayError {
+    /// The provider would not start a journey.
+    #[error("journey {number}: {error}")]
+    Start {
+        /// The journey's number in the run.
+        number: u64,
+        /// Why.
+        error: AppError,
+    },
+    /// The store failed.
+    #[error("{0}")]
+    Outbox(#[from] OutboxError),
+}
+
+/// Plays a scenario to its end: all lines played, every delivery and mail ended. `watching` is told of every line.
+///
+/// # Errors
+/// [`PlayError`] when a journey cannot be started, or the store fails.
+pub async fn play(app: &App, what: &Play<'_>, watching: Option<mpsc::Sender<Watching>>) -> Result<Played, PlayError> {
+    let scenario = what.scenario;
+    let script = Script::new(what.seed, &scenario.steps, &scenario.meanwhile, what.journeys, app.now());
+    let mut player = Player { app, what, script, watching, ids: BTreeMap::new(), refused: Vec::new() };
+    player.run().await?;
+    player.gather()
+}
+
+struct Player<'a> {
+    app: &'a App,
+    what: &'a Play<'a>,
+    script: Script<'a>,
+    watching: Option<mpsc::Sender<Watching>>,
+    /// Ids of the journeys that were started, by number in the run.
+    ids: BTreeMap<u64, JourneyId>,
+    refused: Vec<(String, String)>,
+}
+
+impl Player<'_> {
+    async fn run(&mut self) -> Result<(), PlayError> {
+        loop {
+            let now = self.app.now();
+            self.app.fire_due().await?;
+            let mut played = false;
+            while let Some((cue, line)) = self.script.pop(now) {
+                played = true;
+                let outcome = self.line(cue, line).await?;
+                self.script.done(cue, outcome, now);
+            }
+            if played {
+                continue;
+            }
+            if self.what.time == Time::Leaps {
+                self.app.quiet().await;
+            }
+            match self.what.time {
+                Time::Leaps => match [self.script.next_due(), self.app.next_due(self.kinds())].into_iter().flatten().min() {
+                    Some(due) => self.app.forward(due),
+                    None => return Ok(()),
+                },
+                Time::Runs => {
+                    let next = [self.script.next_due(), self.app.next_deadline(self.kinds())].into_iter().flatten().min();
+                    if next.is_none() && self.app.at_rest() {
+                        return Ok(());
+                    }
+                    self.app.sleep_until_or_change(next.unwrap_or(Timestamp::MAX)).await;
+                }
+            }
+            if let Some(reason) = self.app.outbox.broken() {
+                return Err(OutboxError::Broken(reason).into());
+            }
+        }
+    }
+
+    /// The deadlines that keep a play going. When all lines are played, a renewal years ahead is not waited for.
+    fn kinds(&self) -> &'static [DeadlineKind] {
+        match self.script.next_due() {
+            Some(_) => &DeadlineKind::ALL,
+            None => &[DeadlineKind::Processing, DeadlineKind::RenewalDeadline],
+        }
+    }
+
+    async fn line(&mut self, cue: Cue, line: &Line) -> Result<LinePlayed, PlayError> {
+        let LineKind::Stimulus(stimulus) = &line.kind else { return Ok(LinePlayed::Yes) };
+        let id = match self.ids.get(&cue.journey) {
+            Some(id) => *id,
+            None => {
+                let id = self.start(cue.journey).await?;
+                if stimulus.name() == "start" {
+                    return Ok(LinePlayed::Yes);
+                }
+                id
+            }
+        };
+        if let Some(when) = &line.when {
+            let journey = self.app.outbox.journey(id)?;
+            if !journey.is_some_and(|journey| provider::matches(&journey, when)) {
+                self.skipped(cue, format!("not {when}")).await;
+                return Ok(LinePlayed::Skipped);
+            }
+        }
+        let scripted = self.scripted(cue, stimulus);
+        let manner = Manner { scripted: &scripted, draw: Some(self.script.choice(cue)), ..Manner::default() };
+        match self.app.apply(id, stimulus, manner).await {
+            Ok(Answer::Done(applied)) => {
+                self.tell(Watching::Applied(applied)).await;
+                Ok(LinePlayed::Yes)
+            }
+            Ok(Answer::Repeated(_)) => Ok(LinePlayed::Yes),
+            Err(AppError::Outbox(error @ OutboxError::Broken(_))) => Err(error.into()),
+            Err(error) => {
+                // What happens meanwhile meets a journey in any state: there it may be impossible, and is left out.
+                if matches!(cue.place, Place::Step(_)) {
+                    self.refused.push((self.place(cue), error.to_string()));
+                }
+                self.skipped(cue, error.to_string()).await;
+                Ok(LinePlayed::Skipped)
+            }
+        }
+    }
+
+    async fn start(&mut self, number: u64) -> Result<JourneyId, PlayError> {
+        let scenario = self.what.scenario;
+        let new = NewJourney {
+            flow: scenario.flow.id().to_owned(),
+            reference_no: draw::reference_no(scenario, number),
+            environment: None,
+        };
+        match self.app.start_journey(new, None).await {
+            Ok(Answer::Done(applied)) => {
+                let id = applied.journey.id;
+                self.ids.insert(number, id);
+                self.tell(Watching::Applied(applied)).await;
+                Ok(id)
+            }
+            // Without a key nothing is a repetition.
+            Ok(Answer::Repeated(_)) => Err(PlayError::Outbox(OutboxError::Conflict)),
+            Err(AppError::Outbox(error)) => Err(error.into()),
+            Err(error) => Err(PlayError::Start { number, error }),
+        }
+    }
+
+    /// The deadlines that later lines speak for: the flow's own are not set then.
+    fn scripted(&self, cue: Cue, stimulus: &Stimulus) -> Vec<DeadlineKind> {
+        let kinds = DeadlineKind::ALL.into_iter();
+        kinds.filter(|kind| kind.as_str() != stimulus.name() && self.script.still_to_come(cue, kind.as_str())).collect()
+    }
+
+    async fn skipped(&self, cue: Cue, reason: String) {
+        let at = self.app.now();
+        self.tell(Watching::Skipped { at, journey: cue.journey, place: cue.place, reason }).await;
+    }
+
+    async fn tell(&self, what: Watching) {
+        if let Some(watching) = &self.watching {
+            let _ = watching.send(what).await;
+        }
+    }
+
+    fn place(&self, cue: Cue) -> String {
+        if self.what.journeys == 1 { cue.place.name() } else { format!("journey {}, {}", cue.journey, cue.place.name()) }
+    }
+
+    /// Reads back from the outbox what the play left: what was promised is what is judged.
+    fn gather(self) -> Result<Played, PlayError> {
+        let outbox = &self.app.outbox;
+        let mut played = Played { refused: self.refused, ..Played::default() };
+        for id in self.ids.values() {
+            let Some(journey) = outbox.journey(*id)? else { continue };
+            let (mut events, mut cursor): (Vec<Message>, _) = (Vec::new(), None);
+            loop {
+                let page = outbox.events(Some(*id), cursor, 1_000)?;
+                events.extend(page.items.into_iter().map(|record| record.message));
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            played.journeys.push((journey, events));
+        }
+        let mut cursor = None;
+        loop {
+            let page = outbox.deliveries(&DeliveryQuery::default(), cursor, 1_000)?;
+            for delivery in page.items {
+                played.deliveries.extend(outbox.delivery(delivery.id)?);
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        played.deliveries.reverse();
+        played.mails = outbox.ledger().mails.accepted;
+        Ok(played)
+    }
+}

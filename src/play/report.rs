@@ -1,0 +1,172 @@
+//! What a play comes to: expectations, ledger and figures, as text and as JSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Attempt, Delivery};
+use crate::outbox::Ledger;
+use crate::rng::Seed;
+use crate::scenario::judge::{Holds, Judged, Played};
+
+/// A report; durations are milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// Why.
+    pub exit_reason: String,
+    /// What was run.
+    pub command: String,
+    /// The scenario's name, or how many there were.
+    pub name: String,
+    /// The seed that repeats it.
+    pub seed: u64,
+    /// Journeys played.
+    pub journeys: u64,
+    /// What the outbox counted.
+    pub ledger: Ledger,
+    /// What was expected and how it came.
+    pub expectations: Vec<Judged>,
+    /// From the planned instant of a send to the last byte of its answer, in real time.
+    pub latency: Figures,
+    /// From an event's due instant to its acceptance, in provider time, retries included.
+    pub lag: Figures,
+    /// How late we started what was due, in provider time.
+    pub late: Figures,
+    /// Failed attempts by error class.
+    pub errors: BTreeMap<String, u64>,
+    /// One report each, where several scenarios were played.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<Report>,
+}
+
+/// A distribution, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// How many values.
+    pub count: u64,
+    /// Half are below.
+    pub p50: f64,
+    /// Nine of ten are below.
+    pub p90: f64,
+    /// 99 of 100 are below.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+    /// The mean.
+    pub mean: f64,
+}
+
+impl Figures {
+    /// Of spans of any length; above 10 years they are counted as 10 years.
+    pub fn of(spans: impl Iterator<Item = Duration>) -> Self {
+        const TEN_YEARS_US: u64 = 10 * 365 * 86_400 * 1_000_000;
+        let Ok(mut histogram) = Histogram::<u64>::new_with_bounds(1, TEN_YEARS_US, 3) else { return Figures::default() };
+        for span in spans {
+            let micros = u64::try_from(span.as_micros()).unwrap_or(TEN_YEARS_US);
+            histogram.saturating_record(micros);
+        }
+        let ms = |micros: u64| micros as f64 / 1_000.0;
+        Figures {
+            count: histogram.len(),
+            p50: ms(histogram.value_at_quantile(0.5)),
+            p90: ms(histogram.value_at_quantile(0.9)),
+            p99: ms(histogram.value_at_quantile(0.99)),
+            max: ms(histogram.max()),
+            mean: histogram.mean() / 1_000.0,
+        }
+    }
+}
+
+impl Report {
+    /// Of one play.
+    pub fn of(name: &str, seed: Seed, played: &Played, ledger: Ledger, expectations: Vec<Judged>, strict: Strictness) -> Self {
+        let (exit_code, exit_reason) = exit(&expectations, strict);
+        let attempts = || played.deliveries.iter().flat_map(|(_, attempts)| attempts);
+        Report {
+            exit_code,
+            exit_reason,
+            command: "replay".to_owned(),
+            name: name.to_owned(),
+            seed: seed.0,
+            journeys: played.journeys.len() as u64,
+            ledger,
+            expectations,
+            latency: Figures::of(attempts().map(|attempt| attempt.outcome.took())),
+            lag: Figures::of(played.deliveries.iter().filter_map(|row| lag(row, played))),
+            late: Figures::of(played.deliveries.iter().flat_map(|row| late(row, played))),
+            errors: errors(attempts()),
+            scenarios: Vec::new(),
+        }
+    }
+
+    /// Several reports as one: sums, and the worst of the exit codes.
+    pub fn all(reports: Vec<Report>) -> Option<Report> {
+        let worst = reports.iter().max_by_key(|report| report.exit_code)?.clone();
+        if reports.len() == 1 {
+            return Some(worst);
+        }
+        let mut sum = Report { name: format!("{} scenarios", reports.len()), journeys: 0, ledger: Ledger::default(), ..worst };
+        sum.expectations = Vec::new();
+        sum.errors = BTreeMap::new();
+        // Distributions do not add up; each scenario has its own.
+        (sum.latency, sum.lag, sum.late) = (Figures::default(), Figures::default(), Figures::default());
+        for report in &reports {
+            sum.journeys += report.journeys;
+            sum.ledger = sum.ledger.plus(&report.ledger);
+            sum.expectations.extend(report.expectations.iter().map(|judged| Judged {
+                name: format!("{}: {}", report.name, judged.name),
+                ..judged.clone()
+            }));
+            for (class, count) in &report.errors {
+                *sum.errors.entry(class.clone()).or_default() += count;
+            }
+        }
+        sum.scenarios = reports;
+        Some(sum)
+    }
+}
+
+/// Whether what could not be judged counts as failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// It is listed.
+    #[default]
+    Lenient,
+    /// It fails the run.
+    Strict,
+}
+
+fn exit(expectations: &[Judged], strict: Strictness) -> (u8, String) {
+    let failed: Vec<&str> = expectations
+        .iter()
+        .filter(|judged| judged.verdict == Holds::Fail || (strict == Strictness::Strict && judged.verdict == Holds::Unproven))
+        .map(|judged| judged.name.as_str())
+        .collect();
+    if failed.is_empty() { (0, "every expectation holds".to_owned()) } else { (1, format!("not as expected: {}", failed.join(", "))) }
+}
+
+fn planned(delivery: &Delivery, played: &Played) -> Option<crate::clock::Timestamp> {
+    let events = played.journeys.iter().find(|(journey, _)| Some(journey.id) == delivery.journey_id)?;
+    events.1.iter().find(|event| event.event_id == delivery.event_id).map(|event| event.created_at)
+}
+
+fn lag((delivery, attempts): &(Delivery, Vec<Attempt>), played: &Played) -> Option<Duration> {
+    let last = attempts.last().filter(|_| delivery.state == crate::message::DeliveryState::Delivered)?;
+    Some(last.finished_at - planned(delivery, played)?)
+}
+
+fn late((delivery, attempts): &(Delivery, Vec<Attempt>), played: &Played) -> Option<Duration> {
+    Some(attempts.first()?.started_at - planned(delivery, played)?)
+}
+
+fn errors<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> BTreeMap<String, u64> {
+    let mut errors = BTreeMap::new();
+    for class in attempts.filter_map(|attempt| attempt.outcome.error) {
+        *errors.entry(class.as_str().to_owned()).or_default() += 1;
+    }
+    errors
+}

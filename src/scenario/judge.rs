@@ -1,0 +1,143 @@
+//! Whether a play was as its file expects: pure. Each expectation gets a verdict and, where it failed, what was seen.
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Attempt, Delivery, DeliveryState, Message};
+use crate::provider::{self, Journey};
+use crate::scenario::file::{Expect, StatusRule};
+
+/// What an expectation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// It was so.
+    Pass,
+    /// It was not.
+    Fail,
+    /// There was nothing to judge it by.
+    Unproven,
+}
+
+/// One expectation, judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// What was expected.
+    pub name: String,
+    /// What it came to.
+    pub verdict: Holds,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What a play left behind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Played {
+    /// The journeys as they are at the end, with their events in order.
+    pub journeys: Vec<(Journey, Vec<Message>)>,
+    /// Every delivery with its attempts.
+    pub deliveries: Vec<(Delivery, Vec<Attempt>)>,
+    /// How many error mails were composed.
+    pub mails: u64,
+    /// Lines that the provider refused: place and reason.
+    pub refused: Vec<(String, String)>,
+}
+
+/// At most so many counter-examples are told of one expectation.
+const EXAMPLES: usize = 3;
+
+/// Judges everything that `expect` names, and what every play owes: no line refused, and each delivery delivered unless
+/// the file expects otherwise.
+pub fn judge(expect: &Expect, played: &Played) -> Vec<Judged> {
+    let mut judged = vec![lines(played), state(expect, played)];
+    if !expect.status.is_empty() {
+        judged.push(status(&expect.status, played));
+    }
+    if let Some(within) = expect.within {
+        let slow = |(delivery, attempts): &(Delivery, Vec<Attempt>)| {
+            let last = attempts.last()?;
+            let took = last.outcome.took();
+            (took > within).then(|| format!("{} took {} ms", about(delivery), took.as_millis()))
+        };
+        judged.push(each("within", format!("within {}", crate::chance::show_span(within)), &played.deliveries, slow));
+    }
+    if let Some(wanted) = expect.attempts {
+        let other = |(delivery, attempts): &(Delivery, Vec<Attempt>)| {
+            (attempts.len() as u32 != wanted).then(|| format!("{} took {} attempts", about(delivery), attempts.len()))
+        };
+        judged.push(each("attempts", format!("attempts = {wanted}"), &played.deliveries, other));
+    }
+    if let Some(wanted) = &expect.events {
+        let other = |(journey, events): &(Journey, Vec<Message>)| {
+            let seen: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
+            (seen != *wanted).then(|| format!("{} sent {}", journey.reference_no, seen.join(", ")))
+        };
+        judged.push(each("events", format!("events = {}", wanted.join(", ")), &played.journeys, other));
+    }
+    if let Some(wanted) = expect.mails {
+        let verdict = if played.mails == wanted { Holds::Pass } else { Holds::Fail };
+        judged.push(Judged { name: format!("mails = {wanted}"), verdict, detail: format!("{} mails", played.mails) });
+    }
+    if let Some(wanted) = &expect.final_decision {
+        let other = |(journey, _): &(Journey, Vec<Message>)| {
+            let seen = provider::view(journey).final_decision.unwrap_or_default();
+            (seen != *wanted).then(|| format!("{} ended {seen}", journey.reference_no))
+        };
+        judged.push(each("final", format!("final = {wanted}"), &played.journeys, other));
+    }
+    judged
+}
+
+fn lines(played: &Played) -> Judged {
+    let refused: Vec<String> = played.refused.iter().map(|(place, why)| format!("{place}: {why}")).collect();
+    let verdict = if refused.is_empty() { Holds::Pass } else { Holds::Fail };
+    let detail = if refused.is_empty() { "every line was accepted".to_owned() } else { examples(&refused) };
+    Judged { name: "lines accepted".to_owned(), verdict, detail }
+}
+
+/// The state that each delivery should have ended in. A file that expects a status which is no success, or an exhausted
+/// delivery, does not want it delivered.
+fn state(expect: &Expect, played: &Played) -> Judged {
+    let wanted = expect.state.unwrap_or(DeliveryState::Delivered);
+    let judged_by_status = expect.state.is_none() && !expect.status.is_empty();
+    let other = |(delivery, attempts): &(Delivery, Vec<Attempt>)| {
+        let fine = if judged_by_status { delivery.state.is_terminal() } else { delivery.state == wanted };
+        let last = attempts.last().map(|a| a.outcome.summary()).unwrap_or_default();
+        (!fine).then(|| format!("{} is {}: {last}", about(delivery), delivery.state.as_str()))
+    };
+    let name = if judged_by_status { "every delivery ended".to_owned() } else { format!("every delivery {}", wanted.as_str()) };
+    each("state", name, &played.deliveries, other)
+}
+
+fn status(rules: &[StatusRule], played: &Played) -> Judged {
+    let other = |(delivery, attempts): &(Delivery, Vec<Attempt>)| {
+        let last = attempts.last()?;
+        let fine = last.outcome.status.is_some_and(|status| rules.iter().any(|rule| rule.holds(status)));
+        (!fine).then(|| format!("{} {}", about(delivery), last.outcome.summary()))
+    };
+    let words: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    each("status", format!("status = {}", words.join(" or ")), &played.deliveries, other)
+}
+
+fn each<T>(what: &str, name: String, items: &[T], wrong: impl Fn(&T) -> Option<String>) -> Judged {
+    if items.is_empty() {
+        return Judged { name, verdict: Holds::Unproven, detail: format!("nothing to judge {what} by") };
+    }
+    let wrong: Vec<String> = items.iter().filter_map(wrong).collect();
+    if wrong.is_empty() {
+        return Judged { name, verdict: Holds::Pass, detail: format!("{} of {}", items.len(), items.len()) };
+    }
+    let detail = format!("{} of {} not: {}", wrong.len(), items.len(), examples(&wrong));
+    Judged { name, verdict: Holds::Fail, detail }
+}
+
+fn examples(all: &[String]) -> String {
+    let mut text = all[..all.len().min(EXAMPLES)].join("; ");
+    if all.len() > EXAMPLES {
+        text.push_str(&format!("; and {} more", all.len() - EXAMPLES));
+    }
+    text
+}
+
+fn about(delivery: &Delivery) -> String {
+    format!("{} to {} ({})", delivery.event_type, delivery.webhook, delivery.id)
+}

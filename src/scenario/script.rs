@@ -1,0 +1,163 @@
+//! What a scenario does next: pure. The player asks, carries out and reports back; every span and choice is drawn here.
+//!
+//! ```text
+//!   steps      one after the other: line, its `after`, line, its `after`, ...
+//!   meanwhile  each by itself: `at` from the journey's start, for the journeys that its `share` draws
+//! ```
+//!
+//! `when` is looked at when a line falls due. A line whose `when` does not match is skipped and takes no time: the next
+//! one's `after` counts from the last line that was played. Ties go by (due, journey, line).
+
+use std::collections::BTreeSet;
+
+use crate::clock::Timestamp;
+use crate::rng::{Draw, Seed};
+use crate::scenario::file::{Line, LineKind, Wait};
+
+/// Which line of which journey, in the order in which ties are played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cue {
+    /// When it falls due.
+    pub due: Timestamp,
+    /// The journey's number in the run, from 1.
+    pub journey: u64,
+    /// The line.
+    pub place: Place,
+}
+
+/// A line's place in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The n-th of `steps`, from 0.
+    Step(usize),
+    /// The n-th of `meanwhile`, from 0.
+    Meanwhile(usize),
+}
+
+impl Place {
+    /// As people count: `step 1`, `meanwhile 2`.
+    pub fn name(self) -> String {
+        match self {
+            Place::Step(n) => format!("step {}", n + 1),
+            Place::Meanwhile(n) => format!("meanwhile {}", n + 1),
+        }
+    }
+}
+
+/// What became of a cue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Played {
+    /// It was carried out.
+    Yes,
+    /// Its `when` did not match, or it was not possible.
+    Skipped,
+}
+
+/// The lines of a scenario, for a number of journeys.
+#[derive(Debug)]
+pub struct Script<'a> {
+    seed: Seed,
+    steps: &'a [Line],
+    meanwhile: &'a [Line],
+    cues: BTreeSet<Cue>,
+    /// By journey: the instant of the last line that was played, from which the next `after` counts.
+    last: Vec<Timestamp>,
+}
+
+impl<'a> Script<'a> {
+    /// A script for journeys 1 to `journeys`, all of which begin at `start`.
+    pub fn new(seed: Seed, steps: &'a [Line], meanwhile: &'a [Line], journeys: u64, start: Timestamp) -> Self {
+        let last = vec![start; usize::try_from(journeys).unwrap_or(usize::MAX)];
+        let mut script = Script { seed, steps, meanwhile, cues: BTreeSet::new(), last };
+        for journey in 1..=journeys {
+            script.schedule_step(journey, 0, start);
+            for (n, line) in meanwhile.iter().enumerate() {
+                let place = Place::Meanwhile(n);
+                let mut draw = script.draw(journey, place, b"share");
+                if draw.chance(line.share) {
+                    let span = line.at.as_ref().map(|at| at.draw(&mut script.draw(journey, place, b"at")));
+                    script.cues.insert(Cue { due: start + span.unwrap_or_default(), journey, place });
+                }
+            }
+        }
+        script
+    }
+
+    /// When the next line falls due; `None` when all are done.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.cues.first().map(|cue| cue.due)
+    }
+
+    /// Takes the next line that is due at `now`. Report it with [`Script::done`].
+    pub fn pop(&mut self, now: Timestamp) -> Option<(Cue, &'a Line)> {
+        let cue = *self.cues.first().filter(|cue| cue.due <= now)?;
+        self.cues.remove(&cue);
+        Some((cue, self.line(cue.place)))
+    }
+
+    /// Reports what became of a line, and schedules the one after it.
+    pub fn done(&mut self, cue: Cue, played: Played, now: Timestamp) {
+        if let Place::Step(n) = cue.place {
+            if played == Played::Yes {
+                self.last[cue.journey as usize - 1] = now;
+            }
+            self.schedule_step(cue.journey, n + 1, now);
+        }
+    }
+
+    /// Ends a journey's part early: none of its lines is played any more.
+    pub fn give_up(&mut self, journey: u64) {
+        self.cues.retain(|cue| cue.journey != journey);
+    }
+
+    /// The chance of a line, for the choices that its stimulus leaves open.
+    pub fn choice(&self, cue: Cue) -> Draw {
+        self.draw(cue.journey, cue.place, b"choice")
+    }
+
+    /// Whether a line that does `stimulus` is still to come in this journey after `cue`.
+    pub fn still_to_come(&self, cue: Cue, stimulus: &str) -> bool {
+        let from = match cue.place {
+            Place::Step(n) => n + 1,
+            // What a meanwhile line leads to is spoken for by the steps that are left.
+            Place::Meanwhile(_) => self.cues.iter().filter(|c| c.journey == cue.journey).find_map(step_of).unwrap_or(self.steps.len()),
+        };
+        self.steps.get(from..).unwrap_or_default().iter().any(|line| match &line.kind {
+            LineKind::Stimulus(s) => s.name() == stimulus,
+            LineKind::Wait(_) => false,
+        })
+    }
+
+    fn schedule_step(&mut self, journey: u64, n: usize, now: Timestamp) {
+        let Some(line) = self.steps.get(n) else { return };
+        let place = Place::Step(n);
+        let base = self.last[journey as usize - 1];
+        let after = line.after.draw(&mut self.draw(journey, place, b"after"));
+        let due = match &line.kind {
+            LineKind::Wait(Wait::For(span)) => base + after + span.draw(&mut self.draw(journey, place, b"wait")),
+            LineKind::Wait(Wait::Until(at)) => (base + after).max(*at),
+            LineKind::Stimulus(_) => base + after,
+        };
+        self.cues.insert(Cue { due: due.max(now), journey, place });
+    }
+
+    fn line(&self, place: Place) -> &'a Line {
+        match place {
+            Place::Step(n) => &self.steps[n],
+            Place::Meanwhile(n) => &self.meanwhile[n],
+        }
+    }
+
+    /// A draw is a function of seed, journey, line and purpose: by the line's own id where the
+    /// file gives one, so that adding a line above it changes nothing.
+    fn draw(&self, journey: u64, place: Place, purpose: &[u8]) -> Draw {
+        self.seed.draw(&[b"line", &journey.to_le_bytes(), self.line(place).id.as_bytes(), purpose])
+    }
+}
+
+fn step_of(cue: &Cue) -> Option<usize> {
+    match cue.place {
+        Place::Step(n) => Some(n),
+        Place::Meanwhile(_) => None,
+    }
+}

@@ -1,0 +1,204 @@
+//! A provider that stands on a port: the application, its inbox and its API, served together.
+//!
+//! Used by `serve`, by `replay` and by programs that embed the library. The port is bound first, because webhooks whose
+//! target is this server's own inbox need its address.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::app::run::{self, BootError, Fatal, Firing, Parts, Running, Store, Watchers};
+use crate::clock::{ClockMode, Timestamp};
+use crate::config::{Config, Engine};
+use crate::http::inbox::Inbox;
+use crate::http::serve::{Limits, serve};
+use crate::http::{api, inbox};
+use crate::portal::Webhook;
+use crate::provider::Flow;
+use crate::rng::Seed;
+use crate::secret::{Redactor, Secret};
+use crate::transport::{HttpSettings, MailSettings};
+
+/// How a configuration is staged, where it differs from what the file says.
+#[derive(Debug)]
+pub struct Staging {
+    /// Where to listen; port 0 chooses one.
+    pub listen: SocketAddr,
+    /// Where everything is kept.
+    pub store: Store,
+    /// How time runs.
+    pub clock: ClockMode,
+    /// Where time starts.
+    pub start: Option<Timestamp>,
+    /// The source of ids and chance.
+    pub seed: Seed,
+    /// Who lets deadlines fire.
+    pub firing: Firing,
+    /// Who watches.
+    pub watchers: Watchers,
+}
+
+/// Why nothing stands.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The port.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
+        /// The operating system's word.
+        error: std::io::Error,
+    },
+    /// The provider.
+    #[error("{0}")]
+    Boot(#[from] BootError),
+}
+
+/// A provider on a port.
+#[derive(Debug)]
+pub struct Stage {
+    /// The provider and its tasks.
+    pub running: Running,
+    /// Its built-in receiver.
+    pub inbox: Arc<Inbox>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    http: CancellationToken,
+}
+
+impl Staging {
+    /// As the configuration says.
+    pub fn of(config: &Config, seed: Seed) -> Self {
+        Staging {
+            listen: config.server.listen,
+            store: match config.outbox.engine {
+                Engine::Memory => Store::Memory,
+                Engine::Sled => {
+                    Store::Sled { path: config.outbox.path.clone(), retention: config.outbox.retention }
+                }
+            },
+            clock: config.clock.mode,
+            start: config.clock.start,
+            seed,
+            firing: Firing::ByItself,
+            watchers: Watchers::default(),
+        }
+    }
+}
+
+impl Stage {
+    /// Binds the port, opens the store and starts every task. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StageError`] when the port is taken, the store cannot be opened, or an adapter cannot be made.
+    pub async fn set(
+        config: &Config,
+        webhooks: &[Webhook],
+        flows: Vec<Flow>,
+        staging: Staging,
+    ) -> Result<Stage, StageError> {
+        let address = staging.listen;
+        let listen = |error| StageError::Listen { address, error };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let base = base_of(address);
+        let own_api = Arc::new(OnceLock::new());
+        let _ = own_api.set(address);
+        let seed = staging.seed;
+        let parts = Parts {
+            provider: config.provider,
+            environment: config.environment,
+            seed,
+            clock: staging.clock,
+            start: staging.start,
+            store: staging.store,
+            flows,
+            endpoints: webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect(),
+            http: HttpSettings {
+                reach: config.delivery.reach.clone(),
+                source_ip: config.delivery.source_ip,
+                redactor: Redactor::new(secrets(config, webhooks).iter().map(Secret::expose)),
+                own_api,
+                ..HttpSettings::default()
+            },
+            mail: MailSettings {
+                from: config.email.from.clone(),
+                smtp: config.email.smtp.clone(),
+                ..MailSettings::default()
+            },
+            digest: config.email.digest,
+            firing: staging.firing,
+            watchers: staging.watchers,
+        };
+        let mut running = run::start(parts).await?;
+        let inbox = Arc::new(Inbox::new(running.app.clock.clone(), seed));
+        let routes = api::router(running.app.clone(), config.server.token.clone(), inbox::api(inbox.clone()))
+            .merge(inbox::router(inbox.clone()));
+        let http = CancellationToken::new();
+        let stop = http.clone();
+        running.own("http", async move {
+            serve(listener, routes, Limits::default(), stop).await;
+            Ok(())
+        });
+        Ok(Stage { running, inbox, address, http })
+    }
+
+    /// Where it is reached, `http://127.0.0.1:4740/`.
+    pub fn url(&self) -> Url {
+        base_of(self.address)
+    }
+
+    /// Takes over webhooks and flows of another configuration; what is under way goes on.
+    pub async fn reconfigure(&self, config: &Config) {
+        let base = self.url();
+        let app = &self.running.app;
+        self.transport.set_redactor(Redactor::new(secrets(config, &config.webhooks).iter().map(Secret::expose)));
+        app.set_flows(config.flows.clone());
+        app.set_endpoints(config.webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect()).await;
+    }
+
+    /// Drains within `grace` of real time and closes the store.
+    ///
+    /// # Errors
+    /// [`Fatal`] when a task failed on the way.
+    pub async fn strike(self, grace: Duration) -> Result<(), Fatal> {
+        // Attempts that are under way may be to the own inbox: it answers until they have ended.
+        self.running.stop.stop_claiming.cancel();
+        let http = self.http.clone();
+        let abort = self.running.stop.abort.clone();
+        let app = self.running.app.clone();
+        let mut running = self.running;
+        running.own("drain", async move {
+            tokio::select! {
+                () = app.drained() => {}
+                () = abort.cancelled() => {}
+            }
+            http.cancel();
+            Ok(())
+        });
+        running.shutdown(grace).await
+    }
+}
+
+/// Every secret that is known, those of `webhooks` included: what must not be shown when a receiver echoes it.
+fn secrets(config: &Config, webhooks: &[Webhook]) -> Vec<Secret> {
+    let of_webhooks = webhooks.iter().flat_map(|webhook| webhook.secrets().cloned().collect::<Vec<_>>());
+    config.secrets().into_iter().chain(of_webhooks).collect()
+}
+
+/// A server that listens on every address is reached on loopback.
+fn base_of(address: SocketAddr) -> Url {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+        std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    let mut url = Url::parse("http://localhost/").expect("a literal URL");
+    let _ = url.set_ip_host(ip);
+    let _ = url.set_port(Some(address.port()));
+    url
+}
