@@ -27,6 +27,17 @@ macro_rules! suite {
                 super::$room::$name(&crate::outbox::MemoryOutbox::new()).await;
             })*
         }
+
+        mod on_sled {
+            $(#[tokio::test]
+            async fn $name() {
+                let dir = tempfile::tempdir().expect("a directory");
+                let settings = crate::outbox::SledSettings::default();
+                let outbox = crate::outbox::SledOutbox::open(dir.path(), settings).expect("a fresh store");
+                super::$room::$name(&outbox).await;
+                assert_eq!(crate::outbox::Outbox::broken(&outbox), None);
+            })*
+        }
     };
 }
 

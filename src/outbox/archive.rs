@@ -1,0 +1,402 @@
+//! The archive: append-only segment files with everything that only grows, beside the sled tree.
+//!
+//! Keys that only grow would leave sled's emptied pages behind for good, so messages, attempts and mails go here.
+//! The writer appends a batch, ending with its number, and syncs it before the tree is written; at the start the
+//! two must agree, or the store is damaged. Segments are dropped whole once all in them is older than the
+//! retention. Called by the sled outbox only; it never changes a byte that was acknowledged.
+//!
+//! ```text
+//!   push, push, push -> sync -> (the tree is written and synced) -> publish -> rotate when full
+//!                                                                  from here on readers find it
+//! ```
+
+pub(in crate::outbox) mod segment;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::clock::Timestamp;
+use crate::outbox::record::{Frame, FrameKey, Meta, Place};
+use segment::{HEADER, Index, Summary};
+
+/// Why the archive could not be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::outbox) enum ArchiveError {
+    #[error("{0}")]
+    Damaged(String),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What readers share with the writer.
+#[derive(Debug)]
+pub(in crate::outbox) struct Archive {
+    dir: PathBuf,
+    shelf: RwLock<Shelf>,
+}
+
+#[derive(Debug)]
+struct Shelf {
+    sealed: BTreeMap<u32, Summary>,
+    active: u32,
+    file: Arc<File>,
+    summary: Summary,
+    /// Of the active segment only: sealed ones are searched on disk.
+    latest: HashMap<u64, u32>,
+}
+
+/// The writer's end.
+#[derive(Debug)]
+pub(in crate::outbox) struct Appender {
+    archive: Arc<Archive>,
+    file: Arc<File>,
+    segment: u32,
+    length: u32,
+    limit: u32,
+    buffer: Vec<u8>,
+    pushed: Vec<(u64, u32)>,
+    summary: Summary,
+}
+
+impl Archive {
+    fn read(&self) -> RwLockReadGuard<'_, Shelf> {
+        self.shelf.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Shelf> {
+        self.shelf.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest frame with `key`, newest segment first.
+    pub(in crate::outbox) fn find(&self, key: FrameKey) -> Result<Option<(Place, Frame)>, ArchiveError> {
+        let hash = key.hash();
+        let (active, offset, sealed) = {
+            let shelf = self.read();
+            let may_have = |summary: &Summary| match key {
+                FrameKey::Delivery(id) => summary.deliveries.has(id.0),
+                FrameKey::EventNumber(number) => summary.events.has(number),
+                FrameKey::Mail(id) => summary.mails.has(id),
+                FrameKey::Event(_) | FrameKey::JourneyEvent(..) | FrameKey::Resends(_) => true,
+            };
+            let sealed = shelf.sealed.iter().rev().filter(|(_, summary)| may_have(summary));
+            let offset = shelf.latest.get(&hash).copied();
+            (shelf.active, offset, sealed.map(|(number, _)| *number).collect::<Vec<_>>())
+        };
+        if let Some(offset) = offset {
+            return self.checked(Place::new(active, offset), key);
+        }
+        for number in sealed {
+            // One that retention dropped in between is gone.
+            let Some(index) = Index::open(&self.dir, number) else { continue };
+            if let Some(offset) = index.find(hash)? {
+                return self.checked(Place::new(number, offset), key);
+            }
+        }
+        Ok(None)
+    }
+
+    fn checked(&self, place: Place, key: FrameKey) -> Result<Option<(Place, Frame)>, ArchiveError> {
+        let frame = self.frame(place)?;
+        Ok(frame.filter(|frame| frame.has_key(key)).map(|frame| (place, frame)))
+    }
+
+    /// The frame at `place`; `None` where retention dropped it.
+    pub(in crate::outbox) fn frame(&self, place: Place) -> Result<Option<Frame>, ArchiveError> {
+        let active = {
+            let shelf = self.read();
+            (shelf.active == place.segment()).then(|| shelf.file.clone())
+        };
+        let file = match active {
+            Some(file) => file,
+            None => match File::open(segment::path(&self.dir, place.segment())) {
+                Ok(file) => Arc::new(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        match segment::read_at(&file, place.offset())? {
+            Some(frame) => Ok(Some(frame)),
+            None => Err(ArchiveError::Damaged(format!(
+                "the frame at {} of archive segment {} does not hold",
+                place.offset(),
+                place.segment()
+            ))),
+        }
+    }
+
+    /// The least numbers of deliveries and events that lists go down to.
+    pub(in crate::outbox) fn floors(&self) -> (u64, u64) {
+        let shelf = self.read();
+        let all = || shelf.sealed.values().chain([&shelf.summary]);
+        let deliveries = all().map(|summary| summary.created.least).min();
+        let events = all().map(|summary| summary.events.least).min();
+        (deliveries.unwrap_or(u64::MAX), events.unwrap_or(u64::MAX))
+    }
+
+    /// The oldest segment to keep, when all before `horizon` is to go but what is still needed is not: deliveries
+    /// from `delivery` on and mails from `mail` on.
+    pub(in crate::outbox) fn oldest_to_keep(&self, horizon: Timestamp, delivery: u64, mail: u64) -> u32 {
+        let shelf = self.read();
+        let over = |summary: &Summary| {
+            summary.newest < horizon
+                && (summary.created.greatest < delivery)
+                && (summary.mails.greatest < mail || summary.mails.least == u64::MAX)
+        };
+        shelf.sealed.iter().find(|(_, summary)| !over(summary)).map_or(shelf.active, |(number, _)| *number)
+    }
+
+    /// Forgets and deletes the segments before `first`.
+    pub(in crate::outbox) fn drop_before(&self, first: u32) -> io::Result<()> {
+        let dropped = {
+            let mut shelf = self.write();
+            let kept = shelf.sealed.split_off(&first);
+            std::mem::replace(&mut shelf.sealed, kept)
+        };
+        for number in dropped.keys() {
+            fs::remove_file(segment::index_path(&self.dir, *number))?;
+            fs::remove_file(segment::path(&self.dir, *number))?;
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(in crate::outbox) fn segments(&self) -> usize {
+        self.read().sealed.len() + 1
+    }
+}
+
+impl Appender {
+    /// Adds a frame to the batch that is being gathered; where it will be.
+    pub(in crate::outbox) fn push(&mut self, frame: &Frame) -> Place {
+        let offset = self.length + self.buffer.len() as u32;
+        segment::encode(frame, &mut self.buffer);
+        self.summary.note(frame);
+        self.pushed.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
+        Place::new(self.segment, offset)
+    }
+
+    /// Where the batch that is being gathered ends so far.
+    pub(in crate::outbox) fn end(&self) -> Place {
+        Place::new(self.segment, self.length + self.buffer.len() as u32)
+    }
+
+    /// The latest frame with `key`, the batch that is being gathered included.
+    pub(in crate::outbox) fn find(&self, key: FrameKey) -> Result<Option<(Place, Frame)>, ArchiveError> {
+        let hash = key.hash();
+        match self.pushed.iter().rev().find(|(pushed, _)| *pushed == hash) {
+            Some((_, offset)) => {
+                let place = Place::new(self.segment, *offset);
+                Ok(self.frame(place)?.map(|frame| (place, frame)))
+            }
+            None => self.archive.find(key),
+        }
+    }
+
+    /// The frame at `place`, the batch that is being gathered included.
+    pub(in crate::outbox) fn frame(&self, place: Place) -> Result<Option<Frame>, ArchiveError> {
+        if place.segment() == self.segment && place.offset() >= self.length {
+            return Ok(self.buffer.get((place.offset() - self.length) as usize..).and_then(segment::decode));
+        }
+        self.archive.frame(place)
+    }
+
+    /// Writes what was pushed, durable. Readers do not find it yet.
+    pub(in crate::outbox) fn sync(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.buffer, u64::from(self.length))?;
+        self.file.sync_data()
+    }
+
+    /// Lets readers find what was synced, and starts another segment when this one is full.
+    pub(in crate::outbox) fn publish(&mut self) -> io::Result<()> {
+        self.length += self.buffer.len() as u32;
+        self.buffer.clear();
+        // One large batch must not hold its memory for ever.
+        self.buffer.shrink_to(4 << 20);
+        self.summary.length = self.length;
+        {
+            let mut shelf = self.archive.write();
+            shelf.latest.extend(self.pushed.drain(..));
+            shelf.summary = self.summary;
+        }
+        if self.length >= self.limit { self.rotate() } else { Ok(()) }
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        let mut entries: Vec<_> = self.archive.read().latest.iter().map(|(hash, offset)| (*hash, *offset)).collect();
+        segment::write_index(&self.archive.dir, self.segment, &self.summary, &mut entries)?;
+        let file = Arc::new(segment::create(&self.archive.dir, self.segment + 1)?);
+        let mut shelf = self.archive.write();
+        shelf.sealed.insert(self.segment, self.summary);
+        shelf.active = self.segment + 1;
+        shelf.file = file.clone();
+        shelf.summary = Summary::empty();
+        shelf.latest = HashMap::new();
+        self.segment = shelf.active;
+        self.file = file;
+        self.length = HEADER;
+        self.summary = Summary::empty();
+        Ok(())
+    }
+
+    /// Notes that the store is closed in order with batch `number`: at the next start the tree must have it.
+    pub(in crate::outbox) fn close(&mut self, number: u64) -> io::Result<()> {
+        self.push(&Frame::Close { number });
+        self.sync()
+    }
+}
+
+/// The archive of a store whose tree says `meta`; `None` for a fresh store.
+pub(in crate::outbox) fn open(
+    dir: &Path,
+    meta: Option<&Meta>,
+    limit: u32,
+) -> Result<(Arc<Archive>, Appender), ArchiveError> {
+    match meta {
+        Some(meta) => recover(dir, meta, limit),
+        None => {
+            fs::create_dir_all(dir)?;
+            for number in numbers(dir)? {
+                if fs::metadata(segment::path(dir, number))?.len() > u64::from(HEADER) {
+                    return Err(ArchiveError::Damaged("the archive holds data, but the tree is empty".into()));
+                }
+            }
+            let file = segment::create(dir, 1)?;
+            Ok(shelve(dir, BTreeMap::new(), 1, file, Summary::empty(), HashMap::new(), limit))
+        }
+    }
+}
+
+fn shelve(
+    dir: &Path,
+    sealed: BTreeMap<u32, Summary>,
+    active: u32,
+    file: File,
+    summary: Summary,
+    latest: HashMap<u64, u32>,
+    limit: u32,
+) -> (Arc<Archive>, Appender) {
+    let file = Arc::new(file);
+    let shelf = Shelf { sealed, active, file: file.clone(), summary, latest };
+    let archive = Arc::new(Archive { dir: dir.to_owned(), shelf: RwLock::new(shelf) });
+    let appender = Appender {
+        archive: archive.clone(),
+        file,
+        segment: active,
+        length: summary.length,
+        limit,
+        buffer: Vec::new(),
+        pushed: Vec::new(),
+        summary,
+    };
+    (archive, appender)
+}
+
+fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let number: Option<u32> =
+            name.to_str().and_then(|name| name.strip_suffix(".seg")).and_then(|name| name.parse().ok());
+        numbers.extend(number);
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn recover(dir: &Path, meta: &Meta, limit: u32) -> Result<(Arc<Archive>, Appender), ArchiveError> {
+    let damaged = |detail: String| Err(ArchiveError::Damaged(detail));
+    let end = meta.archive_end;
+    let active = end.segment();
+    let found = if dir.is_dir() { numbers(dir)? } else { Vec::new() };
+    for number in meta.first_segment..=active {
+        if !found.contains(&number) {
+            return damaged(format!("archive segment {number} is missing"));
+        }
+    }
+    let file = File::options().read(true).write(true).open(segment::path(dir, active))?;
+    check_tail(dir, meta, &file, &found)?;
+
+    let mut latest = HashMap::new();
+    let mut summary = Summary::empty();
+    let mut last = None;
+    let good = segment::scan(&file, HEADER, end.offset(), |offset, frame| {
+        summary.note(&frame);
+        latest.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
+        last = Some(frame);
+    })?;
+    if !segment::has_header(&file, active) || good != end.offset() {
+        return damaged(format!("archive segment {active} holds {good} bytes that can be read, not {}", end.offset()));
+    }
+    if meta.batch > 0 && last != Some(Frame::Batch { number: meta.batch }) {
+        return damaged(format!("archive segment {active} does not end with batch {}", meta.batch));
+    }
+    // What follows was never acknowledged.
+    file.set_len(u64::from(end.offset()))?;
+    file.sync_all()?;
+    for number in found.iter().filter(|number| **number > active || **number < meta.first_segment) {
+        fs::remove_file(segment::path(dir, *number))?;
+        // A segment that was never sealed has no index.
+        let _ = fs::remove_file(segment::index_path(dir, *number));
+    }
+    segment::sync_dir(dir)?;
+    summary.length = end.offset();
+    let mut sealed = BTreeMap::new();
+    for number in meta.first_segment..active {
+        sealed.insert(number, sealed_summary(dir, number)?);
+    }
+    Ok(shelve(dir, sealed, active, file, summary, latest, limit))
+}
+
+/// Whether what lies behind the tree's end can be one batch that was never acknowledged: more than that means
+/// that the tree has lost something.
+fn check_tail(dir: &Path, meta: &Meta, file: &File, found: &[u32]) -> Result<(), ArchiveError> {
+    let mut newest = 0;
+    let mut note = |_, frame| match frame {
+        // A batch may be there before the tree has it; after the close nothing may.
+        Frame::Batch { number } => newest = newest.max(number.saturating_sub(1)),
+        Frame::Close { number } => newest = newest.max(number),
+        _ => {}
+    };
+    segment::scan(file, meta.archive_end.offset(), u32::MAX, &mut note)?;
+    for number in found.iter().filter(|number| **number > meta.archive_end.segment()) {
+        segment::scan(&File::open(segment::path(dir, *number))?, HEADER, u32::MAX, &mut note)?;
+    }
+    if newest > meta.batch {
+        let batch = meta.batch;
+        return Err(ArchiveError::Damaged(format!(
+            "the archive shows that batch {newest} was complete, but the tree ends with batch {batch}"
+        )));
+    }
+    Ok(())
+}
+
+/// A sealed segment's summary; its index is written anew when it is missing or does not hold.
+fn sealed_summary(dir: &Path, number: u32) -> Result<Summary, ArchiveError> {
+    let path = segment::path(dir, number);
+    let length = fs::metadata(&path)?.len();
+    if let Some(index) = Index::open(dir, number) {
+        if u64::from(index.summary.length) == length {
+            return Ok(index.summary);
+        }
+        let known = index.summary.length;
+        return Err(ArchiveError::Damaged(format!("archive segment {number} has {length} bytes, not {known}")));
+    }
+    let file = File::open(&path)?;
+    let mut summary = Summary::empty();
+    let mut latest = HashMap::new();
+    let end = u32::try_from(length).unwrap_or(u32::MAX);
+    let good = segment::scan(&file, HEADER, end, |offset, frame| {
+        summary.note(&frame);
+        latest.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
+    })?;
+    if !segment::has_header(&file, number) || u64::from(good) != length {
+        return Err(ArchiveError::Damaged(format!("archive segment {number} cannot be read beyond byte {good}")));
+    }
+    summary.length = good;
+    segment::write_index(dir, number, &summary, &mut latest.into_iter().collect::<Vec<_>>())?;
+    Ok(summary)
+}

@@ -1,0 +1,454 @@
+//! The disk format's one home: keys and values of the sled tree, frames of the archive.
+//!
+//! Every value is a version byte, the postcard form, and a crc32 over key and value, checked at each read. Numbers in
+//! keys are big-endian with the sign flipped where there is one, so that bytes sort as the numbers do. A change
+//! here is a change of format: `tests` pins the bytes.
+//!
+//! ```text
+//!   M                                meta: batch, counters, the archive's length
+//!   L lane due serial                the queue: deliveries, deadlines, digests, mails
+//!   P lane journey serial            deliveries parked behind an earlier one of their journey
+//!   H lane journey                   the ordered delivery of a journey that is at its turn
+//!   W lane                           an endpoint's name and its open digest
+//!   G digest index                   a digest's entries
+//!   J number · I id · R reference    journeys
+//!   K hash                           idempotency keys
+//! ```
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, EventId, JourneyId};
+use crate::message::{Attempt, Delivery, DueDeadline, Mail, Message};
+use crate::outbox::Lease;
+use crate::provider::Environment;
+
+/// The format of the whole store.
+pub(in crate::outbox) const FORMAT: u32 = 1;
+/// The version of each value.
+const VERSION: u8 = 1;
+
+/// A value's bytes do not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {what} does not hold: {detail}")]
+pub(in crate::outbox) struct BadRecord {
+    pub(in crate::outbox) what: &'static str,
+    pub(in crate::outbox) detail: String,
+}
+
+/// The stored form of `value` under `key`.
+pub(in crate::outbox) fn seal<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
+    let bytes = postcard::to_extend(value, vec![VERSION]);
+    let mut bytes = bytes.expect("plain data in memory always has a postcard form");
+    let crc = checksum(key, &bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+/// Reads back what [`seal`] wrote under `key`.
+pub(in crate::outbox) fn open<T: DeserializeOwned>(
+    what: &'static str,
+    key: &[u8],
+    bytes: &[u8],
+) -> Result<T, BadRecord> {
+    let bad = |detail: &str| BadRecord { what, detail: detail.to_owned() };
+    let (body, crc) = bytes.split_last_chunk::<4>().ok_or_else(|| bad("it is cut off"))?;
+    if checksum(key, body) != u32::from_le_bytes(*crc) {
+        return Err(bad("its checksum differs"));
+    }
+    match body.split_first() {
+        Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|error| bad(&error.to_string())),
+        _ => Err(bad("it is of an unknown version")),
+    }
+}
+
+fn checksum(key: &[u8], body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+/// A place in the archive: segment and offset in one number; 0 is nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(in crate::outbox) struct Place(u64);
+
+impl Place {
+    /// No place: segments count from 1.
+    pub(in crate::outbox) const NOWHERE: Place = Place(0);
+
+    pub(in crate::outbox) fn new(segment: u32, offset: u32) -> Self {
+        Place(u64::from(segment) << 32 | u64::from(offset))
+    }
+
+    pub(in crate::outbox) fn segment(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub(in crate::outbox) fn offset(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// The one record that every batch writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::outbox) struct Meta {
+    pub(in crate::outbox) format: u32,
+    /// Rises by one with each batch, without gaps, here and in the archive.
+    pub(in crate::outbox) batch: u64,
+    /// Where the archive ended with that batch.
+    pub(in crate::outbox) archive_end: Place,
+    /// The oldest segment that retention has left.
+    pub(in crate::outbox) first_segment: u32,
+    pub(in crate::outbox) last_instant: Option<Timestamp>,
+    /// Journey numbers up to this one may have been given.
+    pub(in crate::outbox) journey_numbers: u64,
+    pub(in crate::outbox) digests: u64,
+    pub(in crate::outbox) lanes: u32,
+    pub(in crate::outbox) counts: Counts,
+}
+
+/// What the ledger counts, less what only a lease tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::outbox) struct Counts {
+    pub(in crate::outbox) journeys: u64,
+    pub(in crate::outbox) events: u64,
+    pub(in crate::outbox) deliveries: u64,
+    pub(in crate::outbox) delivered: u64,
+    pub(in crate::outbox) exhausted: u64,
+    pub(in crate::outbox) cancelled: u64,
+    pub(in crate::outbox) attempts: u64,
+    pub(in crate::outbox) mails: u64,
+    pub(in crate::outbox) sent: u64,
+    pub(in crate::outbox) failed: u64,
+    pub(in crate::outbox) kept: u64,
+}
+
+impl Counts {
+    /// Deliveries that are not terminal.
+    pub(in crate::outbox) fn pending(&self) -> u64 {
+        self.deliveries.saturating_sub(self.delivered + self.exhausted + self.cancelled)
+    }
+
+    /// Mails that still have a row.
+    pub(in crate::outbox) fn pending_mails(&self) -> u64 {
+        self.mails.saturating_sub(self.sent + self.failed + self.kept)
+    }
+}
+
+/// A row of the queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(in crate::outbox) enum Row {
+    Delivery(DeliveryRow),
+    Deadline(DueDeadline),
+    Digest {
+        lane: u32,
+        entries: u32,
+    },
+    /// The mail itself is in the archive: it may be larger than a value.
+    Mail(Place),
+}
+
+/// All that is needed to send, and where the archive has the delivery's last frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(in crate::outbox) struct DeliveryRow {
+    pub(in crate::outbox) attempts: u32,
+    pub(in crate::outbox) ordered: bool,
+    pub(in crate::outbox) resend_of: Option<DeliveryId>,
+    pub(in crate::outbox) due_at: Timestamp,
+    pub(in crate::outbox) last: Place,
+    pub(in crate::outbox) message: Message,
+}
+
+/// An endpoint's lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::outbox) struct StoredLane {
+    pub(in crate::outbox) webhook: String,
+    /// Due time and serial of the digest that takes more entries.
+    pub(in crate::outbox) open_digest: Option<(Timestamp, u64)>,
+}
+
+/// What the archive keeps, one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(in crate::outbox) enum Frame {
+    /// A message, and to whom it was owed at once.
+    Event { number: u64, message: Message, deliveries: Vec<(DeliveryId, String, Timestamp)> },
+    /// An attempt ended; the delivery as it is then.
+    Attempt { delivery: Delivery, attempt: Attempt, previous: Place },
+    /// A delivery was called off.
+    Cancel { delivery: Delivery, previous: Place },
+    /// A delivery of an older event; `previous` is the event's resend before this one.
+    Resend { delivery: Delivery, previous: Place },
+    /// A mail as it is now.
+    Mail(Mail),
+    /// All of batch `number` is before this.
+    Batch { number: u64 },
+    /// The store was closed in order, with batch `number` complete in both places.
+    Close { number: u64 },
+}
+
+/// What a frame can be found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::outbox) enum FrameKey {
+    Event(EventId),
+    EventNumber(u64),
+    JourneyEvent(JourneyId, u64),
+    Delivery(DeliveryId),
+    Resends(EventId),
+    Mail(u64),
+}
+
+impl FrameKey {
+    /// A 64-bit hash that indexes are kept by; whoever finds a frame by it checks the frame.
+    pub(in crate::outbox) fn hash(self) -> u64 {
+        let mix = |hash: u64, word: u64| {
+            let mixed = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ (mixed >> 32)
+        };
+        // Scrambled first, or kind 2 of 4 would be kind 4 of 2.
+        let kind = |kind| mix(0, kind);
+        let half = |bytes: &[u8]| bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+        match self {
+            FrameKey::Event(id) => mix(mix(kind(1), half(&id.0[..8])), half(&id.0[8..])),
+            FrameKey::EventNumber(number) => mix(kind(2), number),
+            FrameKey::JourneyEvent(id, sequence) => {
+                mix(mix(mix(kind(3), half(&id.0[..8])), half(&id.0[8..])), sequence)
+            }
+            FrameKey::Delivery(id) => mix(kind(4), id.0),
+            FrameKey::Resends(id) => mix(mix(kind(5), half(&id.0[..8])), half(&id.0[8..])),
+            FrameKey::Mail(id) => mix(kind(6), id),
+        }
+    }
+}
+
+impl Frame {
+    /// What this frame is found by.
+    pub(in crate::outbox) fn keys(&self) -> Vec<FrameKey> {
+        match self {
+            Frame::Event { number, message, deliveries } => {
+                let mut keys = vec![FrameKey::Event(message.event_id), FrameKey::EventNumber(*number)];
+                keys.extend(message.journey_id.map(|id| FrameKey::JourneyEvent(id, message.sequence)));
+                keys.extend(deliveries.iter().map(|(id, ..)| FrameKey::Delivery(*id)));
+                keys
+            }
+            Frame::Attempt { delivery, .. } | Frame::Cancel { delivery, .. } => vec![FrameKey::Delivery(delivery.id)],
+            Frame::Resend { delivery, .. } => {
+                vec![FrameKey::Delivery(delivery.id), FrameKey::Resends(delivery.event_id)]
+            }
+            Frame::Mail(mail) => vec![FrameKey::Mail(mail.id.0)],
+            Frame::Batch { .. } | Frame::Close { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether this frame is found by `key` rightly, and not by a hash that happens to be the same.
+    pub(in crate::outbox) fn has_key(&self, key: FrameKey) -> bool {
+        self.keys().contains(&key)
+    }
+}
+
+/// The keys of the tree.
+pub(in crate::outbox) mod keys {
+    use super::*;
+
+    pub(in crate::outbox) const META: &[u8] = b"M";
+
+    fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+        key.push(kind);
+        parts.iter().for_each(|part| key.extend_from_slice(part));
+        key
+    }
+
+    fn ordered(at: Timestamp) -> [u8; 8] {
+        (at.as_micros() ^ i64::MIN).to_be_bytes()
+    }
+
+    pub(in crate::outbox) fn row(row: Lease) -> Vec<u8> {
+        key(b'L', &[&row.lane.to_be_bytes(), &ordered(row.due), &row.serial.to_be_bytes()])
+    }
+
+    pub(in crate::outbox) fn lane_rows(lane: u32) -> Vec<u8> {
+        key(b'L', &[&lane.to_be_bytes()])
+    }
+
+    /// Reads the key of a row back.
+    pub(in crate::outbox) fn read_row(key: &[u8]) -> Option<Lease> {
+        let (kind, rest) = key.split_first()?;
+        let (lane, rest) = rest.split_first_chunk::<4>()?;
+        let (due, rest) = rest.split_first_chunk::<8>()?;
+        let serial: &[u8; 8] = rest.try_into().ok()?;
+        let due = Timestamp::from_micros(i64::from_be_bytes(*due) ^ i64::MIN);
+        (*kind == b'L').then(|| Lease { lane: u32::from_be_bytes(*lane), due, serial: u64::from_be_bytes(*serial) })
+    }
+
+    pub(in crate::outbox) fn parked(lane: u32, journey: JourneyId, serial: u64) -> Vec<u8> {
+        key(b'P', &[&lane.to_be_bytes(), &journey.0, &serial.to_be_bytes()])
+    }
+
+    pub(in crate::outbox) fn parked_behind(lane: u32, journey: JourneyId) -> Vec<u8> {
+        key(b'P', &[&lane.to_be_bytes(), &journey.0])
+    }
+
+    /// The lane and serial of a parked row's key.
+    pub(in crate::outbox) fn read_parked(key: &[u8]) -> Option<(u32, u64)> {
+        let (lane, _) = key.get(1..)?.split_first_chunk::<4>()?;
+        let (_, serial) = key.split_last_chunk::<8>()?;
+        Some((u32::from_be_bytes(*lane), u64::from_be_bytes(*serial)))
+    }
+
+    pub(in crate::outbox) fn turn(lane: u32, journey: JourneyId) -> Vec<u8> {
+        key(b'H', &[&lane.to_be_bytes(), &journey.0])
+    }
+
+    pub(in crate::outbox) fn lane(lane: u32) -> Vec<u8> {
+        key(b'W', &[&lane.to_be_bytes()])
+    }
+
+    pub(in crate::outbox) fn digest_entry(digest: u64, index: u32) -> Vec<u8> {
+        key(b'G', &[&digest.to_be_bytes(), &index.to_be_bytes()])
+    }
+
+    pub(in crate::outbox) fn journey(number: u64) -> Vec<u8> {
+        key(b'J', &[&number.to_be_bytes()])
+    }
+
+    pub(in crate::outbox) fn journey_id(id: JourneyId) -> Vec<u8> {
+        key(b'I', &[&id.0])
+    }
+
+    pub(in crate::outbox) fn references(reference: &str, environment: Environment) -> Vec<u8> {
+        let environment = match environment {
+            Environment::Sandbox => 0,
+            Environment::Live => 1,
+        };
+        // The length first: "A" is no prefix of "AB" then.
+        let length = u32::try_from(reference.len()).unwrap_or(u32::MAX).to_be_bytes();
+        key(b'R', &[&length, reference.as_bytes(), &[environment]])
+    }
+
+    pub(in crate::outbox) fn reference(reference: &str, environment: Environment, number: u64) -> Vec<u8> {
+        let mut key = references(reference, environment);
+        key.extend_from_slice(&number.to_be_bytes());
+        key
+    }
+
+    /// The number at the end of a key.
+    pub(in crate::outbox) fn number(key: &[u8]) -> Option<u64> {
+        key.split_last_chunk::<8>().map(|(_, number)| u64::from_be_bytes(*number))
+    }
+
+    pub(in crate::outbox) fn idempotency(name: &str) -> Vec<u8> {
+        key(b'K', &[&blake3::hash(name.as_bytes()).as_bytes()[..16]])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::archive::segment;
+
+    #[test]
+    fn the_bytes_are_pinned() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let row = Lease { lane: 64, due: Timestamp::from_micros(-1), serial: 7 };
+        let meta = Meta { format: FORMAT, batch: 300, archive_end: Place::new(1, 16), ..Meta::default() };
+        let message = Message {
+            event_id: EventId([7; 16]),
+            event_type: "T".into(),
+            journey_id: Some(JourneyId([8; 12])),
+            sequence: 3,
+            environment: Environment::Live,
+            created_at: Timestamp::from_micros(5),
+            body: bytes::Bytes::from_static(b"{}"),
+        };
+        let attempt = Attempt {
+            n: 1,
+            started_at: Timestamp::from_micros(6),
+            finished_at: Timestamp::from_micros(7),
+            outcome: Default::default(),
+        };
+        let delivery = crate::outbox::rules::new_delivery(DeliveryId(4), &message, "demo", Timestamp::from_micros(6));
+        let last = Place::new(2, 9);
+        let pending = DeliveryRow {
+            attempts: 1,
+            ordered: true,
+            resend_of: Some(DeliveryId(2)),
+            due_at: Timestamp::from_micros(6),
+            last,
+            message: message.clone(),
+        };
+        let (mut event, mut tried) = (Vec::new(), Vec::new());
+        let deliveries = vec![(DeliveryId(4), "demo".to_owned(), Timestamp::from_micros(6))];
+        segment::encode(&Frame::Event { number: 2, message, deliveries }, &mut event);
+        segment::encode(&Frame::Attempt { delivery, attempt, previous: last }, &mut tried);
+        let seen = [
+            keys::row(row),
+            keys::reference("A", Environment::Live, 3),
+            seal(b"M", &meta),
+            seal(b"L", &Row::Mail(last)),
+            seal(b"L", &Row::Delivery(pending)),
+            event,
+            tried,
+        ];
+        let seen: Vec<_> = seen.iter().map(|bytes| hex(bytes)).collect();
+        insta::assert_debug_snapshot!(seen, @r#"
+        [
+            "4c000000407fffffffffffffff0000000000000007",
+            "520000000141010000000000000003",
+            "0101ac02908080801000000000000000000000000000000000cf4c71c1",
+            "010389808080200ab6848b",
+            "0100010101020c89808080200707070707070707070707070707070701540108080808080808080808080803010a027b7d3fbb2d7c",
+            "2f000000b327e03200020707070707070707070707070707070701540108080808080808080808080803010a027b7d01040464656d6f0c",
+            "3b000000ac2bdcf90104070707070707070707070707070707070154010808080808080808080808080464656d6f00000c00010c0e0000000000000000008980808020",
+        ]
+        "#);
+    }
+
+    #[test]
+    fn hashes_are_pinned_and_tell_kinds_apart() {
+        let id = |n| FrameKey::Delivery(DeliveryId(n));
+        let hashes = [id(1).hash(), FrameKey::Event(EventId([7; 16])).hash()];
+        insta::assert_debug_snapshot!(hashes, @"
+        [
+            5457968141108189900,
+            13770679708062485118,
+        ]
+        ");
+        let mut seen = std::collections::BTreeSet::new();
+        for n in 0..2_000 {
+            let event = FrameKey::JourneyEvent(JourneyId([1; 12]), n);
+            for key in [id(n), FrameKey::EventNumber(n), FrameKey::Mail(n), event] {
+                assert!(seen.insert(key.hash()), "{key:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_sort_as_their_numbers_do_and_read_back() {
+        let row = |lane, due, serial| Lease { lane, due: Timestamp::from_micros(due), serial };
+        let rows = [row(1, -5, 9), row(1, -4, 0), row(1, 0, 3), row(1, 256, 1), row(1, 256, 256), row(2, -9, 0)];
+        for pair in rows.windows(2) {
+            assert!(keys::row(pair[0]) < keys::row(pair[1]), "{pair:?}");
+        }
+        for row in rows {
+            assert_eq!(keys::read_row(&keys::row(row)), Some(row));
+            assert!(keys::row(row).starts_with(&keys::lane_rows(row.lane)));
+        }
+        let journey = JourneyId([7; 12]);
+        assert_eq!(keys::read_parked(&keys::parked(5, journey, 6)), Some((5, 6)));
+    }
+
+    #[test]
+    fn a_flipped_bit_or_a_lost_byte_is_noticed() {
+        let sealed = seal(b"key", &"a value");
+        assert_eq!(open::<String>("value", b"key", &sealed), Ok("a value".to_owned()));
+        assert!(open::<String>("value", b"other", &sealed).is_err(), "it belongs to its key");
+        for at in 0..sealed.len() {
+            let mut bent = sealed.clone();
+            bent[at] ^= 4;
+            assert!(open::<String>("value", b"key", &bent).is_err(), "byte {at}");
+            assert!(open::<String>("value", b"key", &sealed[..at]).is_err(), "cut at {at}");
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The durable outbox: a sled tree for what is owed, an archive beside it for what only grows.
+//!
+//! One writer thread owns all writes and commits them in groups; reads and claims go to the tree, the archive and
+//! the memory of lanes directly. A read may show a change a moment before it is durable; an answer that is a
+//! promise (a commit's, an idempotency key's) and a claim never come from such a change.
+//!
+//! ```text
+//!   commit, settle, redeliver, cancel --> queue --> writer: check each in order -> archive, sync -> tree, sync
+//!                                                           -> publish (lanes, counts) -> answer all
+//!   claim, release, horizon, ledger ---> Live (one mutex) + the tree
+//!   journey, event, delivery, mail, lists ---> the tree, the archive
+//! ```
+
+mod draft;
+mod live;
+mod read;
+mod recover;
+mod view;
+mod writer;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::{BoxFuture, Timestamp};
+use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
+use crate::message::{Attempt, Delivery, DeliveryState, Mail};
+use crate::outbox::archive::{Archive, ArchiveError};
+use crate::outbox::record::{BadRecord, DeliveryRow, Row};
+use crate::outbox::{
+    Claim, Commit, Committed, DeliveryQuery, DueDeadlineRow, DueDelivery, DueMail, EventRecord, Horizon, JourneyQuery,
+    Lease, Ledger, NewKey, OpenError, Outbox, OutboxError, Page, Settlement, rules,
+};
+use crate::provider::{DeadlineKind, Environment, Journey};
+use live::Live;
+use writer::Item;
+
+/// How a sled outbox is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SledSettings {
+    /// What sled may cache, in bytes; its own bookkeeping comes on top.
+    pub cache_bytes: u64,
+    /// How long what is over is kept, in provider time.
+    pub retention: Duration,
+    /// An archive segment is closed when it has so many bytes; 1 MiB to 1 GiB.
+    pub segment_bytes: u32,
+}
+
+impl Default for SledSettings {
+    fn default() -> Self {
+        SledSettings { cache_bytes: 32 << 20, retention: Duration::from_secs(30 * 86_400), segment_bytes: 32 << 20 }
+    }
+}
+
+/// An outbox on disk. Dropping it writes what is queued, and closes the store.
+#[derive(Debug)]
+pub struct SledOutbox {
+    core: Arc<Core>,
+    /// `None` only while dropping.
+    queue: Option<mpsc::Sender<Item>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// What the writer shares with the callers.
+#[derive(Debug)]
+struct Core {
+    tree: sled::Db,
+    archive: Arc<Archive>,
+    live: Mutex<Live>,
+    changed: watch::Sender<u64>,
+    broken: OnceLock<String>,
+    /// The last journey number that was given.
+    given: AtomicU64,
+    /// Numbers up to this one may be given: the store remembers them as given.
+    reserved: AtomicU64,
+}
+
+impl Core {
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    /// Nothing is written from here on.
+    fn fail(&self, why: &str) {
+        if self.broken.set(why.to_owned()).is_ok() {
+            tracing::error!(error = why, "the outbox failed");
+        }
+        self.tell();
+    }
+
+    fn check(&self) -> Result<(), OutboxError> {
+        self.broken.get().map_or(Ok(()), |why| Err(OutboxError::Broken(why.clone())))
+    }
+
+    /// A failed read is a failed store: whatever else it holds cannot be trusted either.
+    fn noted<T>(&self, result: Result<T, OutboxError>) -> Result<T, OutboxError> {
+        if let Err(OutboxError::Broken(why)) = &result {
+            self.fail(why);
+        }
+        result
+    }
+
+    fn used_journey_number(&self, number: u64) {
+        self.given.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// A delivery as it is to be shown: its latest frame cannot know of a lease.
+    fn shown(&self, mut delivery: Delivery) -> Delivery {
+        let live = self.live();
+        if delivery.state == DeliveryState::Waiting
+            && let Some(lane) = live.lane(&delivery.webhook)
+            && live.is_leased(Lease { lane, due: delivery.due_at, serial: delivery.id.0 })
+        {
+            delivery.state = DeliveryState::InFlight;
+        }
+        delivery
+    }
+
+    fn claim(
+        &self,
+        lanes: impl Iterator<Item = u32>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Claim<(Lease, Row)>, OutboxError> {
+        self.check()?;
+        let claimed = self.live().claim(&self.tree, lanes, now, limit)?;
+        let mut rows = Vec::with_capacity(claimed.rows.len());
+        for (lease, value) in claimed.rows {
+            let key = crate::outbox::record::keys::row(lease);
+            rows.push((lease, crate::outbox::record::open("row", &key, &value)?));
+        }
+        if !rows.is_empty() {
+            self.tell();
+        }
+        Ok(Claim { rows, next_due: claimed.next_due })
+    }
+}
+
+impl SledOutbox {
+    /// Opens the store in `dir`, or makes a new one there. Takes about a second per million pending rows.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] while another process has it; [`OpenError::Damaged`] when it holds less than was
+    /// acknowledged, or cannot be read; [`OpenError::Format`] when another version wrote it; [`OpenError::Io`].
+    pub fn open(dir: &Path, settings: SledSettings) -> Result<SledOutbox, OpenError> {
+        let opened = recover::open(dir, &settings)?;
+        let core = Arc::new(opened.core);
+        let (queue, items) = mpsc::channel(writer::QUEUE);
+        let writer = writer::Writer::new(core.clone(), opened.archive, opened.meta, opened.db, settings.retention);
+        let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || writer.run(items));
+        let thread =
+            thread.map_err(|error| OpenError::Io { path: dir.display().to_string(), detail: error.to_string() })?;
+        Ok(SledOutbox { core, queue: Some(queue), writer: Some(thread) })
+    }
+
+    /// Hands an item to the writer and waits for its answer.
+    async fn ask<T>(
+        &self,
+        item: impl FnOnce(oneshot::Sender<Result<T, OutboxError>>) -> Item,
+    ) -> Result<T, OutboxError> {
+        self.core.check()?;
+        let (answer, answered) = oneshot::channel();
+        let sent = match &self.queue {
+            Some(queue) => queue.send(item(answer)).await.is_ok(),
+            None => false,
+        };
+        if sent && let Ok(answer) = answered.await {
+            return answer;
+        }
+        self.core.check()?;
+        Err(OutboxError::Broken("the writer has ended".into()))
+    }
+}
+
+impl Drop for SledOutbox {
+    fn drop(&mut self) {
+        // Without a sender the writer writes what is left, closes the store and ends.
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Outbox for SledOutbox {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, OutboxError>> {
+        Box::pin(async move {
+            rules::check_sizes(&commit)?;
+            self.ask(|answer| Item::Commit(Box::new(commit), answer)).await
+        })
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(self.ask(|answer| Item::Settle(settlements, answer)))
+    }
+
+    fn claim_deliveries(
+        &self,
+        webhook: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Claim<DueDelivery>, OutboxError>> {
+        let lane = self.core.live().lane(webhook);
+        Box::pin(async move {
+            let claimed = self.core.noted(self.core.claim(lane.into_iter(), now, limit))?;
+            let rows = claimed.rows.into_iter().filter_map(|(lease, row)| match row {
+                Row::Delivery(DeliveryRow { attempts, message, .. }) => {
+                    Some(DueDelivery { lease, id: DeliveryId(lease.serial), due_at: lease.due, attempts, message })
+                }
+                _ => None,
+            });
+            Ok(Claim { rows: rows.collect(), next_due: claimed.next_due })
+        })
+    }
+
+    fn claim_deadlines(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Claim<DueDeadlineRow>, OutboxError>> {
+        Box::pin(async move {
+            let lanes = DeadlineKind::ALL.into_iter().flat_map(rules::deadline_lanes);
+            let claimed = self.core.noted(self.core.claim(lanes, now, limit))?;
+            let rows = claimed.rows.into_iter().filter_map(|(lease, row)| match row {
+                Row::Deadline(deadline) => Some(DueDeadlineRow { lease, due_at: lease.due, deadline }),
+                _ => None,
+            });
+            Ok(Claim { rows: rows.collect(), next_due: claimed.next_due })
+        })
+    }
+
+    fn claim_mail(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Claim<DueMail>, OutboxError>> {
+        Box::pin(async move {
+            let claimed = self.core.noted(self.core.claim(std::iter::once(rules::MAIL_LANE), now, limit))?;
+            let mut rows = Vec::new();
+            for (lease, row) in claimed.rows {
+                rows.extend(self.core.noted(self.core.due_mail(lease, row))?);
+            }
+            Ok(Claim { rows, next_due: claimed.next_due })
+        })
+    }
+
+    fn release(&self, leases: Vec<Lease>) {
+        self.core.live().release(&leases);
+        self.core.tell();
+    }
+
+    fn redeliver(&self, of: DeliveryId, now: Timestamp) -> BoxFuture<'_, Result<DeliveryId, OutboxError>> {
+        Box::pin(self.ask(move |answer| Item::Redeliver(of, now, answer)))
+    }
+
+    fn cancel(&self, id: DeliveryId, now: Timestamp) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(self.ask(move |answer| Item::Cancel(id, now, answer)))
+    }
+
+    fn expire(&self, now: Timestamp) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(self.ask(move |answer| Item::Expire(now, answer)))
+    }
+
+    fn next_journey_number(&self) -> u64 {
+        let number = self.core.given.fetch_add(1, Ordering::Relaxed) + 1;
+        while number > self.core.reserved.load(Ordering::Acquire) && self.core.broken.get().is_none() {
+            // The writer reserves ahead with every batch, so this happens only to who draws thousands of numbers
+            // and commits nothing.
+            let (answer, answered) = std::sync::mpsc::sync_channel(1);
+            let Some(queue) = &self.queue else { break };
+            match queue.try_send(Item::Reserve(answer)) {
+                Ok(()) => {
+                    let _ = answered.recv();
+                }
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+        number
+    }
+
+    fn last_instant(&self) -> Option<Timestamp> {
+        self.core.live().last_instant()
+    }
+
+    fn key(&self, key: &str) -> Result<Option<NewKey>, OutboxError> {
+        self.core.noted(self.core.key(key))
+    }
+
+    fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+        self.core.noted(self.core.journey(id))
+    }
+
+    fn journey_by_reference(
+        &self,
+        reference_no: &str,
+        environment: Option<Environment>,
+    ) -> Result<Option<Journey>, OutboxError> {
+        self.core.noted(self.core.journey_by_reference(reference_no, environment))
+    }
+
+    fn journeys(&self, query: &JourneyQuery, cursor: Option<u64>, limit: usize) -> Result<Page<Journey>, OutboxError> {
+        self.core.noted(self.core.journeys(query, cursor, limit))
+    }
+
+    fn event(&self, id: EventId) -> Result<Option<EventRecord>, OutboxError> {
+        self.core.noted(self.core.event(id))
+    }
+
+    fn events(
+        &self,
+        journey: Option<JourneyId>,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<EventRecord>, OutboxError> {
+        self.core.noted(self.core.events(journey, cursor, limit))
+    }
+
+    fn delivery(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, OutboxError> {
+        self.core.noted(self.core.delivery(id))
+    }
+
+    fn deliveries(
+        &self,
+        query: &DeliveryQuery,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Delivery>, OutboxError> {
+        self.core.noted(self.core.deliveries(query, cursor, limit))
+    }
+
+    fn mail(&self, id: MailId) -> Result<Option<Mail>, OutboxError> {
+        self.core.noted(self.core.mail(id))
+    }
+
+    fn mails(&self, cursor: Option<u64>, limit: usize) -> Result<Page<Mail>, OutboxError> {
+        self.core.noted(self.core.mails(cursor, limit))
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.core.live().ledger()
+    }
+
+    fn horizon(&self) -> Horizon {
+        let horizon = self.core.live().horizon(&self.core.tree);
+        // The trait has no error here; a store that fails says so through `broken`.
+        self.core.noted(horizon).unwrap_or_default()
+    }
+
+    fn changed(&self) -> watch::Receiver<u64> {
+        self.core.changed.subscribe()
+    }
+
+    fn broken(&self) -> Option<String> {
+        self.core.broken.get().cloned()
+    }
+}
+
+impl From<sled::Error> for OutboxError {
+    fn from(error: sled::Error) -> Self {
+        OutboxError::Broken(error.to_string())
+    }
+}
+
+impl From<ArchiveError> for OutboxError {
+    fn from(error: ArchiveError) -> Self {
+        OutboxError::Broken(error.to_string())
+    }
+}
+
+impl From<BadRecord> for OutboxError {
+    fn from(error: BadRecord) -> Self {
+        OutboxError::Broken(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for OutboxError {
+    fn from(error: std::io::Error) -> Self {
+        OutboxError::Broken(error.to_string())
+    }
+}

@@ -1,0 +1,257 @@
+//! A batch that is being gathered: what commits change. What settlements change is in `draft/settle.rs`.
+//!
+//! Everything that can be refused is refused before the first change, so that a refused item leaves no trace in a
+//! batch that others share. A store error ends the batch whole.
+
+mod settle;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Core;
+use super::live::Op;
+use super::view::View;
+use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, JourneyId};
+use crate::message::{Delivery, DueDeadline, Message};
+use crate::outbox::archive::Appender;
+use crate::outbox::record::{DeliveryRow, Frame, FrameKey, Meta, Place, Row, StoredLane, keys};
+use crate::outbox::{Commit, Committed, Lease, NewDelivery, NewKey, OutboxError, rules};
+use crate::provider::Journey;
+
+/// What a batch will have done once it is durable.
+#[derive(Debug)]
+pub(super) struct Draft<'a, 't> {
+    pub(super) core: &'a Core,
+    pub(super) view: View<'t>,
+    pub(super) archive: &'a mut Appender,
+    pub(super) lanes: &'a mut BTreeMap<Arc<str>, u32>,
+    pub(super) meta: Meta,
+    pub(super) ops: Vec<Op>,
+    pub(super) new_lanes: Vec<(u32, Arc<str>)>,
+}
+
+impl Draft<'_, '_> {
+    pub(super) fn commit(&mut self, commit: Commit) -> Result<Committed, OutboxError> {
+        if let Some(key) = &commit.key {
+            let known: Option<NewKey> = self.view.get("idempotency key", &keys::idempotency(&key.key))?;
+            if let Some(known) = known.filter(|known| known.key == key.key) {
+                return Err(if known.request == key.request {
+                    OutboxError::Repeated { answer: known.answer }
+                } else {
+                    OutboxError::KeyReused { key: key.key.clone() }
+                });
+            }
+        }
+        let stored = self.stored(commit.journey.id)?;
+        if stored.as_ref().map(|stored| stored.version) != commit.expected_version
+            || (stored.is_none() && self.view.has(&keys::journey(commit.journey.number))?)
+        {
+            return Err(OutboxError::Conflict);
+        }
+        self.put_journey(&commit.journey, stored.as_ref());
+        self.put_deadlines(&commit.journey, stored.as_ref(), commit.fired)?;
+        if let Some(key) = &commit.key {
+            let place = keys::idempotency(&key.key);
+            self.core.live().keep_key(place.clone());
+            self.view.put(place, key);
+        }
+        self.saw(commit.now);
+        let mut committed = Committed::default();
+        for message in commit.messages {
+            self.accept(message.message, &message.to, &mut committed.deliveries)?;
+        }
+        Ok(committed)
+    }
+
+    fn stored(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+        match self.view.get::<u64>("journey's number", &keys::journey_id(id))? {
+            Some(number) => self.view.get("journey", &keys::journey(number)),
+            None => Ok(None),
+        }
+    }
+
+    fn put_journey(&mut self, journey: &Journey, stored: Option<&Journey>) {
+        if stored.is_none() {
+            self.view.put(keys::journey_id(journey.id), &journey.number);
+            let reference = keys::reference(&journey.reference_no, journey.environment, journey.number);
+            self.view.put(reference, &());
+            self.meta.counts.journeys += 1;
+            self.core.used_journey_number(journey.number);
+        }
+        self.view.put(keys::journey(journey.number), journey);
+    }
+
+    fn put_deadlines(
+        &mut self,
+        journey: &Journey,
+        stored: Option<&Journey>,
+        fired: Option<Lease>,
+    ) -> Result<(), OutboxError> {
+        let old = stored.map(rules::deadline_rows).unwrap_or_default();
+        let new = rules::deadline_rows(journey);
+        for row in old.iter().filter(|row| !new.contains(row)).chain(&fired) {
+            if self.view.has(&keys::row(*row))? {
+                self.core.live().take(*row);
+                self.remove_row(*row);
+            }
+        }
+        for (row, deadline) in new.iter().zip(&journey.deadlines) {
+            if !old.contains(row) || fired == Some(*row) {
+                let deadline = DueDeadline { journey: journey.id, kind: deadline.kind };
+                // Two deadlines of one kind at one instant would be one row.
+                if !self.view.has(&keys::row(*row))? {
+                    self.put_row(*row, &Row::Deadline(deadline));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, message: Message, to: &[NewDelivery], ids: &mut Vec<DeliveryId>) -> Result<(), OutboxError> {
+        self.meta.counts.events += 1;
+        let first = self.meta.counts.deliveries + 1;
+        self.meta.counts.deliveries += to.len() as u64;
+        let new = (first..).zip(to).map(|(id, new)| (DeliveryId(id), new.webhook.to_string(), new.due_at));
+        let new: Vec<_> = new.collect();
+        ids.extend(new.iter().map(|(id, ..)| id));
+        let frame = Frame::Event { number: self.meta.counts.events, message, deliveries: new };
+        let place = self.archive.push(&frame);
+        let Frame::Event { message, .. } = frame else { return Ok(()) };
+        for (id, new) in (first..).zip(to) {
+            let lane = self.lane(&new.webhook);
+            let row = DeliveryRow {
+                attempts: 0,
+                // Only a journey's deliveries have an order to keep.
+                ordered: new.ordered && message.journey_id.is_some(),
+                resend_of: None,
+                due_at: new.due_at,
+                last: place,
+                message: message.clone(),
+            };
+            self.enqueue(lane, id, row)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a new delivery its row, or parks it behind an earlier one of its journey.
+    fn enqueue(&mut self, lane: u32, id: u64, row: DeliveryRow) -> Result<(), OutboxError> {
+        if let (true, Some(journey)) = (row.ordered, row.message.journey_id) {
+            let turn = keys::turn(lane, journey);
+            if self.view.has(&turn)? {
+                self.view.put(keys::parked(lane, journey, id), &row);
+                self.ops.push(Op::Park(lane));
+                return Ok(());
+            }
+            self.view.put(turn, &id);
+        }
+        self.put_row(Lease { lane, due: row.due_at, serial: id }, &Row::Delivery(row));
+        Ok(())
+    }
+
+    fn lane(&mut self, webhook: &Arc<str>) -> u32 {
+        if let Some(lane) = self.lanes.get(webhook) {
+            return *lane;
+        }
+        let lane = rules::FIRST_WEBHOOK_LANE + self.meta.lanes;
+        self.meta.lanes += 1;
+        self.lanes.insert(webhook.clone(), lane);
+        self.new_lanes.push((lane, webhook.clone()));
+        self.view.put(keys::lane(lane), &StoredLane { webhook: webhook.to_string(), open_digest: None });
+        lane
+    }
+
+    fn put_row(&mut self, row: Lease, value: &Row) {
+        self.view.put(keys::row(row), value);
+        self.ops.push(Op::Put(row));
+    }
+
+    /// Removes a row that is there and that the writer holds.
+    fn remove_row(&mut self, row: Lease) {
+        self.view.remove(keys::row(row));
+        self.ops.push(Op::Remove(row));
+    }
+
+    fn saw(&mut self, now: Timestamp) {
+        self.meta.last_instant = self.meta.last_instant.max(Some(now));
+    }
+
+    pub(super) fn redeliver(&mut self, of: DeliveryId, now: Timestamp) -> Result<DeliveryId, OutboxError> {
+        let (_, old) = self.latest(of)?;
+        if !old.state.is_terminal() {
+            return Err(rules::not_terminal(of, self.core.shown(old).state));
+        }
+        let Some((_, Frame::Event { message, .. })) = self.archive.find(FrameKey::Event(old.event_id))? else {
+            return Err(OutboxError::NotPossible(format!("the event of delivery {of} is no longer kept")));
+        };
+        let Some(lane) = self.lanes.get(old.webhook.as_str()).copied() else {
+            return Err(OutboxError::Broken(format!("the lane of delivery {of} is missing")));
+        };
+        let previous = self.archive.find(FrameKey::Resends(old.event_id))?.map(|(place, _)| place);
+        self.meta.counts.deliveries += 1;
+        let id = DeliveryId(self.meta.counts.deliveries);
+        let delivery = rules::resend(id, &old, now);
+        let last = self.archive.push(&Frame::Resend { delivery, previous: previous.unwrap_or(Place::NOWHERE) });
+        let row = DeliveryRow { attempts: 0, ordered: false, resend_of: Some(of), due_at: now, last, message };
+        self.enqueue(lane, id.0, row)?;
+        self.saw(now);
+        Ok(id)
+    }
+
+    pub(super) fn cancel(&mut self, id: DeliveryId, now: Timestamp) -> Result<(), OutboxError> {
+        let (previous, mut delivery) = self.latest(id)?;
+        let Some(lane) = self.lanes.get(delivery.webhook.as_str()).copied() else {
+            return Err(OutboxError::Broken(format!("the lane of delivery {id} is missing")));
+        };
+        let row = Lease { lane, due: delivery.due_at, serial: id.0 };
+        if delivery.state.is_terminal() {
+            return Err(rules::not_waiting(id, delivery.state));
+        }
+        let stored: Option<Row> = self.view.get("row", &keys::row(row))?;
+        match stored {
+            Some(Row::Delivery(stored)) => {
+                if !self.core.live().take_unclaimed(row) {
+                    return Err(rules::not_waiting(id, crate::message::DeliveryState::InFlight));
+                }
+                self.remove_row(row);
+                self.give_turn(lane, &stored)?;
+            }
+            _ => {
+                // No row and not terminal: it is parked.
+                let journey = delivery.journey_id.unwrap_or(JourneyId::ZERO);
+                self.view.remove(keys::parked(lane, journey, id.0));
+                self.ops.push(Op::Unpark(lane));
+            }
+        }
+        delivery.state = crate::message::DeliveryState::Cancelled;
+        self.archive.push(&Frame::Cancel { delivery, previous });
+        self.meta.counts.cancelled += 1;
+        self.saw(now);
+        Ok(())
+    }
+
+    /// A delivery as its latest frame has it: waiting, or terminal.
+    fn latest(&self, id: DeliveryId) -> Result<(Place, Delivery), OutboxError> {
+        let found = self.archive.find(FrameKey::Delivery(id))?;
+        let found = found.and_then(|(place, frame)| Some((place, super::read::delivery_of(frame, id)?)));
+        found.ok_or_else(|| rules::unknown_delivery(id))
+    }
+
+    /// An ordered delivery is over: the next of its journey takes its turn.
+    fn give_turn(&mut self, lane: u32, over: &DeliveryRow) -> Result<(), OutboxError> {
+        let (true, Some(journey)) = (over.ordered, over.message.journey_id) else { return Ok(()) };
+        let Some(key) = self.view.first(&keys::parked_behind(lane, journey))? else {
+            self.view.remove(keys::turn(lane, journey));
+            return Ok(());
+        };
+        let next: Option<DeliveryRow> = self.view.get("parked row", &key)?;
+        let (Some(next), Some((_, serial))) = (next, keys::read_parked(&key)) else {
+            return Err(OutboxError::Broken("a parked row cannot be read".into()));
+        };
+        self.view.remove(key);
+        self.ops.push(Op::Unpark(lane));
+        self.view.put(keys::turn(lane, journey), &serial);
+        self.put_row(Lease { lane, due: next.due_at, serial }, &Row::Delivery(next));
+        Ok(())
+    }
+}

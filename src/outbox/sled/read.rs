@@ -1,0 +1,257 @@
+//! What the sled outbox answers: journeys from the tree, everything that happened from the archive.
+
+use super::Core;
+use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
+use crate::message::{Attempt, Delivery, Mail, MailState};
+use crate::outbox::record::{self, Frame, FrameKey, Place, Row, keys};
+use crate::outbox::{
+    DeliveryQuery, DigestEntry, DueMail, EventRecord, JourneyQuery, Lease, NewKey, OutboxError, Page, rules,
+};
+use crate::provider::{self, Environment, Journey};
+
+/// A filtered list looks at so many rows for one page at most; its cursor goes on from there.
+const LOOK: usize = 20_000;
+
+/// Delivery `id` as `frame` has it.
+pub(super) fn delivery_of(frame: Frame, id: DeliveryId) -> Option<Delivery> {
+    match frame {
+        Frame::Event { message, deliveries, .. } => {
+            let (id, webhook, due_at) = deliveries.into_iter().find(|(of, ..)| *of == id)?;
+            Some(rules::new_delivery(id, &message, &webhook, due_at))
+        }
+        Frame::Attempt { delivery, .. } | Frame::Cancel { delivery, .. } | Frame::Resend { delivery, .. } => {
+            Some(delivery)
+        }
+        Frame::Mail(_) | Frame::Batch { .. } | Frame::Close { .. } => None,
+    }
+}
+
+/// A page from `numbers`; `get` says what a number stands for, and `None` for what is not wanted.
+fn page<T>(
+    numbers: impl Iterator<Item = u64>,
+    limit: usize,
+    mut get: impl FnMut(u64) -> Result<Option<T>, OutboxError>,
+) -> Result<Page<T>, OutboxError> {
+    let mut page = Page { items: Vec::new(), next: None };
+    for (looked, number) in numbers.enumerate() {
+        if looked == LOOK {
+            page.next = Some(number);
+            break;
+        }
+        let Some(item) = get(number)? else { continue };
+        if page.items.len() == limit {
+            page.next = Some(number);
+            break;
+        }
+        page.items.push(item);
+    }
+    Ok(page)
+}
+
+impl Core {
+    pub(super) fn key(&self, name: &str) -> Result<Option<NewKey>, OutboxError> {
+        let key = keys::idempotency(name);
+        // Asked before the tree: a key that settles in between is then only missed.
+        if self.live().is_unsettled(&key) {
+            return Ok(None);
+        }
+        let Some(value) = self.tree.get(&key)? else { return Ok(None) };
+        let known: NewKey = record::open("idempotency key", &key, &value)?;
+        Ok(Some(known).filter(|known| known.key == name && !self.live().is_unsettled(&key)))
+    }
+
+    pub(super) fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+        let key = keys::journey_id(id);
+        match self.tree.get(&key)? {
+            Some(value) => self.numbered(record::open("journey's number", &key, &value)?),
+            None => Ok(None),
+        }
+    }
+
+    fn numbered(&self, number: u64) -> Result<Option<Journey>, OutboxError> {
+        let key = keys::journey(number);
+        let Some(value) = self.tree.get(&key)? else { return Ok(None) };
+        Ok(Some(record::open("journey", &key, &value)?))
+    }
+
+    pub(super) fn journey_by_reference(
+        &self,
+        reference_no: &str,
+        environment: Option<Environment>,
+    ) -> Result<Option<Journey>, OutboxError> {
+        let mut newest = None;
+        for of in [Environment::Sandbox, Environment::Live] {
+            if environment.is_none_or(|wanted| wanted == of) {
+                let last = self.tree.scan_prefix(keys::references(reference_no, of)).keys().next_back();
+                newest = newest.max(last.transpose()?.and_then(|key| keys::number(&key)));
+            }
+        }
+        newest.map_or(Ok(None), |number| self.numbered(number))
+    }
+
+    pub(super) fn journeys(
+        &self,
+        query: &JourneyQuery,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Journey>, OutboxError> {
+        let cursor = cursor.unwrap_or(u64::MAX);
+        let wanted = |number| {
+            let journey = self.numbered(number)?;
+            let has_state =
+                |journey: &Journey| query.state.as_ref().is_none_or(|state| provider::view(journey).state == *state);
+            Ok(journey.filter(has_state))
+        };
+        if let Some(reference) = &query.reference_no {
+            let mut numbers = Vec::new();
+            for environment in [Environment::Sandbox, Environment::Live] {
+                for key in self.tree.scan_prefix(keys::references(reference, environment)).keys() {
+                    numbers.extend(keys::number(&key?).filter(|number| *number <= cursor));
+                }
+            }
+            numbers.sort_unstable_by(|a, b| b.cmp(a));
+            return page(numbers.into_iter(), limit, wanted);
+        }
+        let mut failed = None;
+        let stored = self.tree.range(keys::journey(0)..=keys::journey(cursor)).keys().rev();
+        let numbers = stored.map_while(|key| match key {
+            Ok(key) => keys::number(&key),
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        });
+        let page = page(numbers, limit, wanted)?;
+        failed.map_or(Ok(page), |error| Err(error.into()))
+    }
+
+    pub(super) fn event(&self, id: EventId) -> Result<Option<EventRecord>, OutboxError> {
+        self.event_record(FrameKey::Event(id))
+    }
+
+    fn event_record(&self, key: FrameKey) -> Result<Option<EventRecord>, OutboxError> {
+        let Some((_, Frame::Event { message, deliveries, .. })) = self.archive.find(key)? else { return Ok(None) };
+        let mut resends = Vec::new();
+        let mut next = self.archive.find(FrameKey::Resends(message.event_id))?.map(|(_, frame)| frame);
+        while let Some(Frame::Resend { delivery, previous }) = next {
+            resends.push(delivery.id);
+            next = self.earlier(previous)?;
+        }
+        let first = deliveries.into_iter().map(|(id, ..)| id);
+        Ok(Some(EventRecord { message, deliveries: first.chain(resends.into_iter().rev()).collect() }))
+    }
+
+    /// The frame that a chain goes on with; what retention dropped ends it.
+    fn earlier(&self, place: Place) -> Result<Option<Frame>, OutboxError> {
+        if place == Place::NOWHERE { Ok(None) } else { Ok(self.archive.frame(place)?) }
+    }
+
+    pub(super) fn events(
+        &self,
+        journey: Option<JourneyId>,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<EventRecord>, OutboxError> {
+        let Some(id) = journey else {
+            let newest = self.live().counts().events.min(cursor.unwrap_or(u64::MAX));
+            let (_, floor) = self.archive.floors();
+            let numbers = (floor.max(1)..=newest).rev();
+            return page(numbers, limit, |number| self.event_record(FrameKey::EventNumber(number)));
+        };
+        let last = self.journey(id)?.map_or(0, |journey| journey.sequence);
+        let numbers = cursor.unwrap_or(0)..=last;
+        page(numbers, limit, |sequence| self.event_record(FrameKey::JourneyEvent(id, sequence)))
+    }
+
+    pub(super) fn delivery(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, OutboxError> {
+        let Some((_, frame)) = self.archive.find(FrameKey::Delivery(id))? else { return Ok(None) };
+        let Some(delivery) = delivery_of(frame.clone(), id) else { return Ok(None) };
+        let mut tries = Vec::new();
+        let mut next = Some(frame);
+        while let Some(frame) = next {
+            next = match frame {
+                Frame::Attempt { attempt, previous, .. } => {
+                    tries.push(attempt);
+                    self.earlier(previous)?
+                }
+                Frame::Cancel { previous, .. } => self.earlier(previous)?,
+                _ => None,
+            };
+        }
+        tries.reverse();
+        Ok(Some((self.shown(delivery), tries)))
+    }
+
+    pub(super) fn deliveries(
+        &self,
+        query: &DeliveryQuery,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Delivery>, OutboxError> {
+        let cursor = cursor.unwrap_or(u64::MAX);
+        let wanted = |id| {
+            let id = DeliveryId(id);
+            let found = self.archive.find(FrameKey::Delivery(id))?;
+            let delivery = found.and_then(|(_, frame)| delivery_of(frame, id)).map(|delivery| self.shown(delivery));
+            Ok(delivery.filter(|delivery| rules::wanted(query, delivery)))
+        };
+        let events = match (query.event, query.journey) {
+            (Some(event), _) => self.event(event)?.into_iter().collect(),
+            (None, Some(journey)) => self.events(Some(journey), None, usize::MAX)?.items,
+            (None, None) => {
+                let newest = self.live().counts().deliveries.min(cursor);
+                let (floor, _) = self.archive.floors();
+                return page((floor.max(1)..=newest).rev(), limit, wanted);
+            }
+        };
+        let ids = events.into_iter().flat_map(|event| event.deliveries).map(|id| id.0).filter(|id| *id <= cursor);
+        let mut ids: Vec<_> = ids.collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        page(ids.into_iter(), limit, wanted)
+    }
+
+    pub(super) fn mail(&self, id: MailId) -> Result<Option<Mail>, OutboxError> {
+        match self.archive.find(FrameKey::Mail(id.0))? {
+            Some((_, Frame::Mail(mail))) => Ok(Some(self.shown_mail(mail))),
+            _ => Ok(None),
+        }
+    }
+
+    /// A mail as it is to be shown: its latest frame cannot know of a lease.
+    fn shown_mail(&self, mut mail: Mail) -> Mail {
+        if mail.state == MailState::Waiting && self.live().is_mail_leased(rules::mail_serial(mail.id.0)) {
+            mail.state = MailState::InFlight;
+        }
+        mail
+    }
+
+    pub(super) fn mails(&self, cursor: Option<u64>, limit: usize) -> Result<Page<Mail>, OutboxError> {
+        let newest = self.live().counts().mails.min(cursor.unwrap_or(u64::MAX));
+        page((1..=newest).rev(), limit, |id| self.mail(MailId(id)))
+    }
+
+    /// A claimed row of the mail lane with what it stands for.
+    pub(super) fn due_mail(&self, lease: Lease, row: Row) -> Result<Option<DueMail>, OutboxError> {
+        let due_at = lease.due;
+        match row {
+            Row::Mail(place) => match self.archive.frame(place)? {
+                Some(Frame::Mail(mail)) => Ok(Some(DueMail::Send { lease, due_at, mail: self.shown_mail(mail) })),
+                _ => Err(OutboxError::Broken("a mail's frame is missing in the archive".into())),
+            },
+            Row::Digest { lane, entries } => {
+                let webhook = self.live().webhook(lane).map(|webhook| webhook.to_string()).unwrap_or_default();
+                let entries = (0..entries).map(|index| self.digest_entry(lease.serial >> 1, index));
+                let entries = entries.collect::<Result<_, _>>()?;
+                Ok(Some(DueMail::Digest { lease, due_at, webhook, entries }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn digest_entry(&self, digest: u64, index: u32) -> Result<DigestEntry, OutboxError> {
+        let key = keys::digest_entry(digest, index);
+        let value = self.tree.get(&key)?;
+        let value = value.ok_or_else(|| OutboxError::Broken("an entry of a digest is missing".into()))?;
+        Ok(record::open("entry of a digest", &key, &value)?)
+    }
+}

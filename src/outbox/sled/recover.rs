@@ -1,0 +1,166 @@
+//! Opening a store: a fresh one is made, an old one must pass its continuity check (D9).
+//!
+//! The tree's meta record and the archive must agree on the last batch, and the queue must hold as many rows as
+//! the counters say: sled can come back empty, or short of its last records, without an error.
+
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, OnceLock};
+
+use tokio::sync::watch;
+
+use super::live::Live;
+use super::writer::said;
+use super::{Core, SledSettings};
+use crate::outbox::archive::{self, Appender, ArchiveError, segment};
+use crate::outbox::record::{self, FORMAT, Meta, StoredLane, keys};
+use crate::outbox::{OpenError, OutboxError, rules};
+
+/// Everything that an open store consists of.
+pub(super) struct Opened {
+    pub(super) core: Core,
+    pub(super) archive: Appender,
+    pub(super) meta: Meta,
+    pub(super) db: File,
+}
+
+/// See [`super::SledOutbox::open`].
+pub(super) fn open(dir: &Path, settings: &SledSettings) -> Result<Opened, OpenError> {
+    let place = Place(dir);
+    fs::create_dir_all(dir).map_err(|error| place.io(&error))?;
+    let tree = open_tree(dir, settings)?;
+    match catch_unwind(AssertUnwindSafe(|| assemble(dir, settings, tree))) {
+        Ok(opened) => opened,
+        Err(panic) => Err(place.damaged(said(&*panic))),
+    }
+}
+
+fn open_tree(dir: &Path, settings: &SledSettings) -> Result<sled::Db, OpenError> {
+    let place = Place(dir);
+    let config = sled::Config::new()
+        .path(dir)
+        .cache_capacity(settings.cache_bytes)
+        .flush_every_ms(None)
+        .mode(sled::Mode::HighThroughput);
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(Ok(tree)) => Ok(tree),
+        Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+            Err(OpenError::Locked { path: dir.display().to_string() })
+        }
+        Ok(Err(sled::Error::Io(error))) => Err(place.io(&error)),
+        Ok(Err(error)) => Err(place.damaged(error.to_string())),
+        Err(panic) => Err(place.damaged(said(&*panic))),
+    }
+}
+
+fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db) -> Result<Opened, OpenError> {
+    let place = Place(dir);
+    let stored = tree.get(keys::META).map_err(|error| place.damaged(error.to_string()))?;
+    let meta: Option<Meta> = match stored {
+        Some(value) => Some(read_meta(&value).map_err(|detail| place.damaged(detail))?),
+        None if tree.is_empty() => None,
+        None => return Err(place.damaged("the tree has rows, but no record of its state".into())),
+    };
+    if let Some(meta) = &meta
+        && meta.format != FORMAT
+    {
+        let (path, found, expected) = (dir.display().to_string(), meta.format.to_string(), FORMAT.to_string());
+        return Err(OpenError::Format { path, found, expected });
+    }
+    let limit = settings.segment_bytes.clamp(1 << 20, 1 << 30);
+    let opened = archive::open(&dir.join("archive"), meta.as_ref(), limit);
+    let (archive, appender) = opened.map_err(|error| match error {
+        ArchiveError::Damaged(detail) => place.damaged(detail),
+        ArchiveError::Io(error) => place.io(&error),
+    })?;
+    let db = File::options().read(true).write(true).open(dir.join("db")).map_err(|error| place.io(&error))?;
+    let meta = match meta {
+        Some(meta) => meta,
+        None => create(dir, &tree, &db, &appender).map_err(|error| place.damaged(error.to_string()))?,
+    };
+    let live = count(&tree, &meta).map_err(|error| place.damaged(error.to_string()))?;
+    check(&tree, &meta, &live).map_err(|detail| place.damaged(detail))?;
+    let core = Core {
+        tree,
+        archive,
+        live: Mutex::new(live),
+        changed: watch::Sender::new(0),
+        broken: OnceLock::new(),
+        given: AtomicU64::new(meta.journey_numbers),
+        // Whatever was reserved may have been given: the first batch reserves more.
+        reserved: AtomicU64::new(meta.journey_numbers),
+    };
+    Ok(Opened { core, archive: appender, meta, db })
+}
+
+fn read_meta(value: &[u8]) -> Result<Meta, String> {
+    record::open("record of the tree's state", keys::META, value).map_err(|error| error.to_string())
+}
+
+/// The first write: from here on a tree without it has lost it.
+fn create(dir: &Path, tree: &sled::Db, db: &File, archive: &Appender) -> Result<Meta, OutboxError> {
+    let meta = Meta { format: FORMAT, first_segment: 1, archive_end: archive.end(), ..Meta::default() };
+    tree.insert(keys::META, record::seal(keys::META, &meta))?;
+    tree.flush()?;
+    db.sync_all()?;
+    File::open(dir.join("conf"))?.sync_all()?;
+    segment::sync_dir(dir)?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        segment::sync_dir(parent)?;
+    }
+    Ok(meta)
+}
+
+/// Counts the queue once: afterwards the counts follow the writes.
+fn count(tree: &sled::Db, meta: &Meta) -> Result<Live, OutboxError> {
+    let mut live = Live::default();
+    for found in tree.scan_prefix(b"W") {
+        let (key, value) = found?;
+        let lane: StoredLane = record::open("lane", &key, &value)?;
+        let number = key.get(1..).and_then(|number| number.try_into().ok()).map(u32::from_be_bytes);
+        live.add_lane(number.unwrap_or(rules::MAIL_LANE), lane.webhook.into());
+    }
+    for key in tree.scan_prefix(b"L").keys() {
+        if let Some(row) = keys::read_row(&key?) {
+            live.found(row);
+        }
+    }
+    for key in tree.scan_prefix(b"P").keys() {
+        if let Some((lane, _)) = keys::read_parked(&key?) {
+            live.found_parked(lane);
+        }
+    }
+    live.set_counts(meta.counts, meta.last_instant);
+    Ok(live)
+}
+
+fn check(tree: &sled::Db, meta: &Meta, live: &Live) -> Result<(), String> {
+    let (rows, pending) = (live.pending(), meta.counts.pending());
+    if rows != pending {
+        return Err(format!("{pending} deliveries are pending, but the queue has {rows}"));
+    }
+    let lanes = live.lanes().len();
+    if lanes != meta.lanes as usize {
+        return Err(format!("there were {} endpoints, but {lanes} are found", meta.lanes));
+    }
+    let any = tree.scan_prefix(b"J").keys().next_back().transpose().map_err(|error| error.to_string())?;
+    match any {
+        None if meta.counts.journeys > 0 => Err("the journeys are missing".into()),
+        _ => Ok(()),
+    }
+}
+
+/// Words a store's errors.
+struct Place<'a>(&'a Path);
+
+impl Place<'_> {
+    fn damaged(&self, detail: String) -> OpenError {
+        OpenError::Damaged { path: self.0.display().to_string(), detail }
+    }
+
+    fn io(&self, error: &std::io::Error) -> OpenError {
+        OpenError::Io { path: self.0.display().to_string(), detail: error.to_string() }
+    }
+}
