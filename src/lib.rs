@@ -18,4 +18,5 @@ pub mod portal;
 pub mod provider;
 pub mod reader;
 pub mod rng;
+pub mod scenario;
 pub mod secret;

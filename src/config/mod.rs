@@ -153,4 +153,6 @@ impl Config {
 }
 
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod tests;

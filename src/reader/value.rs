@@ -74,7 +74,7 @@ impl Reading<'_> {
             }
             (Kind::Tables(table), DeValue::Array(_)) => self.tables(table, key, value, place),
             (Kind::Any, _) => {
-                let shown = self.json(value, place.unwrap_or(0..0));
+                let shown = self.json(key, value, place.unwrap_or(0..0));
                 Some((Value::Any, shown))
             }
             _ => self.mismatch(kind, key, value, place),
@@ -82,20 +82,22 @@ impl Reading<'_> {
     }
 
     /// Any value as JSON; instants become RFC 3339 texts, and are complained of when they lack their offset.
-    pub(super) fn json(&mut self, value: &DeValue<'_>, span: Range<usize>) -> Json {
+    pub(super) fn json(&mut self, key: &str, value: &DeValue<'_>, span: Range<usize>) -> Json {
         match value {
             DeValue::String(text) => json!(text),
             DeValue::Integer(n) => whole_of(n).map_or_else(|| json!(n.to_string()), |n| json!(n)),
             DeValue::Float(f) => f.as_str().parse::<f64>().map_or(Json::Null, |f| json!(f)),
             DeValue::Boolean(on) => json!(on),
-            DeValue::Datetime(_) => match self.instant("this instant", value, Some(span)) {
+            DeValue::Datetime(_) => match self.instant(key, value, Some(span)) {
                 Some((_, shown)) => shown,
                 None => Json::Null,
             },
-            DeValue::Array(items) => items.iter().map(|v| self.json(v.get_ref(), v.span())).collect(),
+            DeValue::Array(items) => items.iter().map(|v| self.json(key, v.get_ref(), v.span())).collect(),
             DeValue::Table(pairs) => {
-                let pairs: serde_json::Map<String, Json> =
-                    pairs.iter().map(|(k, v)| (k.get_ref().to_string(), self.json(v.get_ref(), v.span()))).collect();
+                let pairs: serde_json::Map<String, Json> = pairs
+                    .iter()
+                    .map(|(k, v)| (k.get_ref().to_string(), self.json(k.get_ref(), v.get_ref(), v.span())))
+                    .collect();
                 Json::Object(pairs)
             }
         }
@@ -222,7 +224,12 @@ impl Reading<'_> {
         match text.parse::<Timestamp>() {
             Ok(at) => Some((Value::Instant(at), json!(text))),
             Err(_) => {
-                let message = format!("{key:?} is not an instant with its offset from UTC: {text}");
+                let message = match value {
+                    DeValue::Datetime(at) if at.date.is_some() && at.time.is_some() && at.offset.is_none() => {
+                        format!("{key:?} lacks its offset from UTC: {text}")
+                    }
+                    _ => format!("{key:?} is not an instant with date, time and offset from UTC: {text}"),
+                };
                 self.complain(place, message, Some("write it like 2026-11-20T08:00:00Z".to_owned()));
                 None
             }
@@ -322,6 +329,7 @@ impl Reading<'_> {
     fn tables(&mut self, table: &'static Table, key: &str, value: &DeValue<'_>, place: Place) -> Read {
         let entries = value.as_array()?;
         let mut items = Vec::with_capacity(entries.len());
+        let mut sound = true;
         for entry in entries {
             let span = entry.span();
             let place = place.as_ref().map(|_| span.clone());
@@ -334,10 +342,11 @@ impl Reading<'_> {
                 None => {
                     let found = found(entry.get_ref());
                     self.complain(place, format!("every entry of {key:?} must be a table, not {found}"), None);
+                    sound = false;
                 }
             }
         }
-        Some((Value::List(items), Json::Null))
+        sound.then_some((Value::List(items), Json::Null))
     }
 }
 
