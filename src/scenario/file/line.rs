@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{Line, LineKind, Place, Wait};
 use crate::chance::SpanDraw;
@@ -183,6 +183,20 @@ fn wait(reading: &mut Reading<'_>, section: &Section, word: &str) -> Option<Wait
         reading.complain(Some(extra.span.clone()), format!("{:?} is wrong: {why}", extra.name), Some(form.to_owned()));
     }
     read
+}
+
+/// Completes the schema of a line with what a line can do, and with the arguments of it.
+pub(super) fn complete_schema(items: &mut Json) {
+    let vocabulary = || STIMULI.iter().chain(&WAITS);
+    let words: Vec<&str> = vocabulary().map(|(name, _)| *name).collect();
+    let arguments = vocabulary().flat_map(|(_, arguments)| arguments.iter());
+    let Some(properties) = items["properties"].as_object_mut() else { return };
+    for argument in arguments {
+        properties.entry(*argument).or_insert_with(|| json!({ "description": "an argument of what is done" }));
+    }
+    properties.insert("do".to_owned(), json!({ "enum": words, "description": "what happens" }));
+    // With every argument named there is nothing else that a line could hold.
+    items["additionalProperties"] = json!(false);
 }
 
 fn check_steps(reading: &mut Reading<'_>, section: &Section, stimulus: &Stimulus, flow: &Flow) {

@@ -248,7 +248,14 @@ pub fn check(name: &str, text: &str, cx: &Vocabulary<'_>) -> Result<String, Comp
 
 /// `scenario schema`: JSON Schema (draft 2020-12) of a `*.journey.toml`.
 pub fn schema() -> serde_json::Value {
-    reader::schema("*.journey.toml", &spec::ROOT)
+    let mut schema = reader::schema("*.journey.toml", &spec::ROOT);
+    for list in ["steps", "meanwhile"] {
+        let path = format!("/properties/journey/properties/{list}/items");
+        if let Some(items) = schema.pointer_mut(&path) {
+            line::complete_schema(items);
+        }
+    }
+    schema
 }
 
 /// `scenario new`: a scenario to start from, which plays as it is.

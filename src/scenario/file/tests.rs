@@ -133,10 +133,14 @@ fn check_says_what_is_played() {
 }
 
 #[test]
-fn the_schema_leaves_room_for_arguments_in_lines_only() {
+fn the_schema_knows_what_a_line_can_do() {
     let schema = schema();
-    let journey = &schema["properties"]["journey"];
-    assert_eq!(journey["additionalProperties"], false);
-    assert_eq!(journey["properties"]["steps"]["items"]["additionalProperties"], true);
+    for list in ["steps", "meanwhile"] {
+        let line = &schema["properties"]["journey"]["properties"][list]["items"];
+        let words = line["properties"]["do"]["enum"].as_array().expect("a list");
+        assert!(words.contains(&serde_json::json!("submit_step")) && words.contains(&serde_json::json!("wait")));
+        assert!(line["properties"]["reason_code"].is_object() && line["properties"]["after"].is_object());
+        assert_eq!(line["additionalProperties"], false);
+    }
     assert_eq!(schema["required"], serde_json::json!(["format", "name", "journey"]));
 }
