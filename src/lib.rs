@@ -21,5 +21,6 @@ pub mod portal;
 pub mod provider;
 pub mod reader;
 pub mod rng;
+pub mod scenario;
 pub mod secret;
 pub mod transport;

@@ -147,4 +147,6 @@ impl Config {
 }
 
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ static OUTBOX: Table = Table {
             "sled keeps everything on disk; memory forgets it at the end",
         ),
         Key::with_default("path", Kind::Text, r#"".understudy""#, "the directory of the sled store"),
-        Key::optional("url", Kind::Secret, "the database of the postgres engine; not available yet"),
+        Key::optional("url", Kind::Url, "the database of the postgres engine; not available yet"),
         Key::with_default("retention", Kind::SPAN, r#""30d""#, "how long finished deliveries are kept"),
     ]],
     rest: Rest::Refused,

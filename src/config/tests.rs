@@ -185,3 +185,24 @@ fn the_schema_knows_every_table() {
     assert_eq!(schema["properties"]["delivery"]["properties"]["timeout"]["default"], "10s");
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// However a file is damaged, its reader answers with a configuration or with complaints that have their place.
+    #[test]
+    fn a_damaged_file_is_read_or_complained_of(at in 0..SHIPPED.len(), cut in 0..40_usize, put in "[\\[\\]{}=\"'#a-z0-9.,é\\n -]{0,6}") {
+        let start = SHIPPED.floor_char_boundary(at);
+        let end = SHIPPED.floor_char_boundary((start + cut).min(SHIPPED.len()));
+        let damaged = format!("{}{put}{}", &SHIPPED[..start], &SHIPPED[end..]);
+        if let Err(complaints) = load(&damaged) {
+            proptest::prop_assert!(!complaints.list().is_empty());
+            let lines = damaged.lines().count() + 1;
+            for complaint in complaints.list() {
+                let place = complaints.place(complaint);
+                proptest::prop_assert!(place.is_some_and(|(line, column)| line <= lines && column >= 1), "{complaint:?}");
+            }
+            proptest::prop_assert!(!complaints.drawn(crate::reader::Style::Plain).is_empty());
+        }
+    }
+}

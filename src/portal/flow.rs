@@ -35,7 +35,7 @@ fn flow(reading: &mut Reading<'_>, section: &Section, finished_journey_on_review
         reading.complain_of(section, "id", "a flow's \"id\" cannot be empty", None);
     }
     let steps = steps(reading, section);
-    let renewal = section.table("renewal").and_then(|table| renewal(reading, table, &steps));
+    let renewal = section.table("renewal").and_then(|table| renewal(reading, table, section));
     let pairs = section.weights("decision")?;
     let decision = pairs.iter().filter_map(|(word, weight)| Some((words::system_decision(word)?, *weight))).collect();
     Some(Flow {
@@ -50,18 +50,22 @@ fn flow(reading: &mut Reading<'_>, section: &Section, finished_journey_on_review
 }
 
 fn steps(reading: &mut Reading<'_>, section: &Section) -> Vec<StepDefinition> {
+    let mut ids: Vec<&str> = Vec::new();
     let mut steps: Vec<StepDefinition> = Vec::new();
     for step in section.tables("steps") {
-        let (Some(id), Some(kind)) = (step.text("id"), step.text("type").and_then(words::step_kind)) else { continue };
+        let Some(id) = step.text("id") else { continue };
         if id.trim().is_empty() {
             reading.complain_of(step, "id", "a step's \"id\" cannot be empty", None);
         }
-        if steps.iter().any(|other| other.id == id) {
+        if ids.contains(&id) {
             let help = Some("give each step of a flow an id of its own".to_owned());
             reading.complain_of(step, "id", format!("there is another step {id:?} in this flow"), help);
         }
-        let title = step.text("title").unwrap_or(kind.as_str()).to_owned();
-        steps.push(StepDefinition { id: id.to_owned(), kind, title });
+        ids.push(id);
+        if let Some(kind) = step.text("type").and_then(words::step_kind) {
+            let title = step.text("title").unwrap_or(kind.as_str()).to_owned();
+            steps.push(StepDefinition { id: id.to_owned(), kind, title });
+        }
     }
     if section.item("steps").is_some() && section.list("steps").is_empty() {
         let help = Some("write steps = [{ id = \"1\", type = \"Document\" }]".to_owned());
@@ -70,10 +74,11 @@ fn steps(reading: &mut Reading<'_>, section: &Section) -> Vec<StepDefinition> {
     steps
 }
 
-fn renewal(reading: &mut Reading<'_>, table: &Section, steps: &[StepDefinition]) -> Option<Renewal> {
+fn renewal(reading: &mut Reading<'_>, table: &Section, flow: &Section) -> Option<Renewal> {
     let ids: Vec<String> = table.list("step").iter().filter_map(|item| item.text().map(str::to_owned)).collect();
-    for id in &ids {
-        check_step(reading, table, "step", id, steps.iter().map(|step| step.id.as_str()));
+    // A list of steps that was complained of says nothing about which steps there are.
+    for id in ids.iter().filter(|_| flow.item("steps").is_some()) {
+        check_step(reading, table, "step", id, flow.tables("steps").filter_map(|step| step.text("id")));
     }
     if ids.is_empty() && table.item("step").is_some() {
         reading.complain_of(table, "step", "a renewal needs at least one step", None);

@@ -3,13 +3,16 @@
 //! `config` and `scenario` read these tables with the same declarations and the same builders, so that a key means
 //! the same in `webhooks.toml` and in a `*.journey.toml`. Nothing here opens a file or a connection.
 
+mod credentials;
 pub mod delivery;
 pub mod email;
 pub mod flow;
 pub mod spec;
+pub mod target;
 pub mod webhook;
 pub mod words;
 
 pub use delivery::{DeliveryPolicy, DeliverySettings, PolicyOverrides};
 pub use email::EmailSettings;
-pub use webhook::{Target, Webhook};
+pub use target::Target;
+pub use webhook::Webhook;

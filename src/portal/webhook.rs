@@ -1,23 +1,16 @@
 //! `[[webhook]]`: where events are delivered to.
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 
 use crate::message::{Auth, Endpoint};
+use crate::portal::credentials::{auth, headers};
 use crate::portal::delivery::{DeliveryPolicy, PolicyOverrides};
 use crate::portal::email::{address_help, check_address};
+use crate::portal::target::{Target, target};
 use crate::provider::Environment;
 use crate::reader::nearest::listed;
-use crate::reader::{Item, Reading, Section, Source, Value, nearest};
+use crate::reader::{Item, Reading, Section, Source, nearest};
 use crate::secret::Secret;
-
-/// Where a webhook's requests go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// This server's own inbox: a path that begins with `/inbox/`, with its query.
-    Inbox(String),
-    /// Anywhere else.
-    Url(url::Url),
-}
 
 /// A webhook as it is set up, with its policy resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,7 +150,7 @@ fn webhook(reading: &mut Reading<'_>, section: &Section, around: Surroundings<'_
             None
         }
     });
-    if section.list("faults").iter().next().is_some() {
+    if !section.list("faults").is_empty() {
         let help = Some("remove them, or let the receiver misbehave: understudy listen --status 500".to_owned());
         reading.complain_of(section, "faults", "the faults of a webhook are not available yet", help);
     }
@@ -225,146 +218,6 @@ fn error_emails(reading: &mut Reading<'_>, section: &Section) -> Vec<String> {
     addresses
 }
 
-fn auth(reading: &mut Reading<'_>, table: &Section) -> Option<Auth> {
-    let (kind, keys): (&str, &[&str]) = match table.text("type")? {
-        "basic" => ("basic", &["username", "password"]),
-        "bearer" => ("bearer", &["token"]),
-        _ => ("none", &[]),
-    };
-    let mut complete = true;
-    for key in ["username", "password", "token"] {
-        match (keys.contains(&key), table.item(key).is_some()) {
-            (true, false) => {
-                let help = Some(format!(
-                    "auth of type {kind:?} has {}",
-                    listed(keys.iter().copied()).replace(" or ", " and ")
-                ));
-                reading.complain(table.span.clone(), format!("auth of type {kind:?} has no {key:?}"), help);
-                complete = false;
-            }
-            (false, true) => {
-                let of = if key == "token" { "bearer" } else { "basic" };
-                let help = Some(format!("remove it, or write type = {of:?}"));
-                reading.complain_of(table, key, format!("auth of type {kind:?} takes no {key:?}"), help);
-                complete = false;
-            }
-            _ => {}
-        }
-    }
-    if !complete {
-        return None;
-    }
-    match kind {
-        "basic" => {
-            let username = table.text("username")?.to_owned();
-            if username.contains(':') || username.chars().any(char::is_control) {
-                let message = "a user name for basic auth cannot hold a colon or a control character";
-                reading.complain_of(table, "username", message, None);
-            }
-            Some(Auth::Basic { username, password: table.secret("password")? })
-        }
-        "bearer" => {
-            let token = table.secret("token")?;
-            if token.expose().is_empty() || !token.expose().chars().all(|c| c.is_ascii_graphic()) {
-                let message = "a bearer token must be visible ASCII characters without spaces";
-                reading.complain_of(table, "token", message, None);
-            }
-            Some(Auth::Bearer { token })
-        }
-        _ => Some(Auth::None),
-    }
-}
-
-/// Headers that make up the request itself: overriding one would break it on the wire, or lie about its body.
-const RESERVED: [&str; 11] = [
-    "host",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "connection",
-    "keep-alive",
-    "upgrade",
-    "expect",
-    "proxy-",
-];
-
-fn headers(reading: &mut Reading<'_>, section: &Section, has_auth: bool) -> Vec<(HeaderName, Secret)> {
-    let mut headers: Vec<(HeaderName, Secret)> = Vec::new();
-    for (name, span, item) in section.map("headers") {
-        let Value::Secret(value) = &item.value else { continue };
-        let span = item.span.as_ref().map(|_| span.clone());
-        let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
-            let help = Some("use letters, digits and dashes".to_owned());
-            reading.complain(span, format!("{name:?} cannot be a header's name"), help);
-            continue;
-        };
-        let lower = header.as_str();
-        if RESERVED.iter().any(|r| lower == *r || (r.ends_with('-') && lower.starts_with(r))) {
-            let help = Some("remove it: the request sets it by itself".to_owned());
-            reading.complain(span, format!("the header {name:?} is reserved"), help);
-            continue;
-        }
-        if lower == "authorization" && has_auth {
-            let help = Some("keep one of the two".to_owned());
-            reading.complain(span, format!("the header {name:?} stands beside \"auth\", which sets it too"), help);
-            continue;
-        }
-        if headers.iter().any(|(other, _)| *other == header) {
-            reading.complain(span, format!("the header {name:?} is given twice; case does not count"), None);
-            continue;
-        }
-        // The value may be a secret, so the message does not quote it.
-        if HeaderValue::from_str(value.expose()).is_err() {
-            let help = Some("it may hold no line break or other control character".to_owned());
-            reading.complain(item.span.clone(), format!("the value of the header {name:?} is not legal"), help);
-            continue;
-        }
-        headers.push((header, value.clone()));
-    }
-    headers
-}
-
-/// Where a webhook's `url` leads.
-///
-/// # Errors
-/// What is wrong with it, and what would be right.
-pub fn target(text: &str) -> Result<Target, (String, Option<String>)> {
-    let no = |message: String, help: &str| Err((message, Some(help.to_owned())));
-    let forms = "write it like \"https://example.com/webhooks\", or \"/inbox/NAME\" for this server's own inbox";
-    if text.starts_with('/') {
-        let base = url::Url::parse("http://127.0.0.1/").map_err(|e| (e.to_string(), None))?;
-        let joined = base.join(text).ok().filter(|joined| joined.host() == base.host());
-        let named =
-            joined.as_ref().and_then(|url| url.path().strip_prefix("/inbox/")).is_some_and(|name| !name.is_empty());
-        return match joined {
-            Some(url) if named && url.fragment().is_none() => {
-                let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-                Ok(Target::Inbox(format!("{}{query}", url.path())))
-            }
-            _ => no(format!("\"url\" is a path, but not one of the inbox: {text:?}"), forms),
-        };
-    }
-    // The text is not quoted before it is known to hold no password.
-    let Ok(url) = url::Url::parse(text) else {
-        return no("\"url\" cannot be read as a URL".to_owned(), forms);
-    };
-    if !matches!(url.scheme(), "http" | "https") {
-        return no(format!("\"url\" must be http or https, not {:?}", url.scheme()), forms);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return no(
-            "\"url\" holds a user name or password".to_owned(),
-            "move them to auth = { type = \"basic\", username = \"...\", password = \"env:NAME\" }",
-        );
-    }
-    if url.fragment().is_some() {
-        return no(format!("\"url\" has a fragment, which is never sent: {text:?}"), "remove the # and what follows");
-    }
-    Ok(Target::Url(url))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -372,30 +225,6 @@ mod tests {
 
     fn around(policy: &DeliveryPolicy) -> Surroundings<'_> {
         Surroundings { environment: Environment::Sandbox, policy, event_types: &EVENT_TYPES }
-    }
-
-    #[test]
-    fn a_url_is_absolute_or_of_the_inbox() {
-        for (text, path) in [("/inbox/demo", "/inbox/demo"), ("/inbox/a/b?x=1", "/inbox/a/b?x=1")] {
-            assert_eq!(target(text), Ok(Target::Inbox(path.to_owned())), "{text}");
-        }
-        assert!(matches!(target("https://example.com/hooks?x=1"), Ok(Target::Url(_))));
-        for bad in [
-            "/inbox/",
-            "/inbox",
-            "/api/v1/clock",
-            "/inbox/../api",
-            "//evil.example/inbox/x",
-            "/inbox/x#y",
-            "example.com/x",
-            "ftp://example.com",
-            "https://u:p@example.com",
-            "https://example.com/#x",
-            "",
-            "env:HOOK",
-        ] {
-            assert!(target(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -63,10 +63,7 @@ impl Complaints {
 
     /// Line and column of a complaint, both from 1, columns in characters.
     pub fn place(&self, complaint: &Complaint) -> Option<(usize, usize)> {
-        let start = complaint.span.as_ref()?.start.min(self.text.len());
-        let before = self.text.get(..start)?;
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+        Some(place(&self.text, complaint.span.as_ref()?.start))
     }
 
     /// One line per complaint: `webhooks.toml:12:3: unknown key "retrys"; did you mean "retry"?`
@@ -112,6 +109,13 @@ impl Complaints {
         }
         out
     }
+}
+
+/// Line and column of a byte of `text`, both from 1, columns in characters.
+pub(super) fn place(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 impl fmt::Display for Complaints {

@@ -1,8 +1,8 @@
 //! TOML documents read with every complaint at once, each with its line, column and the nearest valid key.
 //!
 //! Every table is declared as data: a [`Table`] of [`Key`]s with kind, default and a sentence. From that one
-//! declaration follow the reading ([`Reading::table`]), the JSON Schema ([`schema`]), and the listing of resolved
-//! values with their origins ([`shown`]). Called by `portal`, `config` and `scenario`; it knows nothing of
+//! declaration follow the reading ([`Reading::document`]), the JSON Schema ([`schema()`]), and the listing of resolved
+//! values with their origins ([`shown()`]). Called by `portal`, `config` and `scenario`; it knows nothing of
 //! providers, webhooks or journeys, and opens no file.
 //!
 //! ```text
@@ -13,6 +13,7 @@
 
 pub mod complaint;
 pub mod nearest;
+mod phrase;
 pub mod read;
 pub mod schema;
 pub mod section;

@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::complaint::{Complaint, Complaints};
+use super::complaint::{Complaint, Complaints, place};
 use super::nearest::{listed, nearest};
 use super::section::{Extra, Item, Origin, Section};
 use super::spec::{Key, Kind, Need, Rest, Table};
@@ -53,6 +53,7 @@ pub struct Reading<'a> {
     source: Source<'a>,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
     layers: Option<&'a Overrides>,
+    root: Option<&'static Table>,
     /// Where the values at hand come from; spans mean something only in the document.
     pub(super) origin: Origin,
     /// Where the document holds secrets: complaints draw its lines with these blanked.
@@ -66,7 +67,15 @@ pub const ENV_PREFIX: &str = "UNDERSTUDY_";
 impl<'a> Reading<'a> {
     /// For `source`; `env` answers for the variables that `env:NAME` names.
     pub fn new(source: Source<'a>, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Reading { source, env, layers: None, origin: Origin::File, secrets: Vec::new(), complaints: Vec::new() }
+        Reading {
+            source,
+            env,
+            layers: None,
+            root: None,
+            origin: Origin::File,
+            secrets: Vec::new(),
+            complaints: Vec::new(),
+        }
     }
 
     /// Lets flags and `UNDERSTUDY_*` variables override the document: `UNDERSTUDY_SERVER_LISTEN` is `server.listen`.
@@ -79,11 +88,13 @@ impl<'a> Reading<'a> {
     /// The document as `table` declares it; `None` when it is not even TOML.
     pub fn document(&mut self, table: &'static Table) -> Option<Section> {
         let text = self.source.text;
+        self.root = Some(table);
         match DeTable::parse(text) {
             Ok(root) => Some(self.table(table, root.get_ref(), Some(0..0), Some(""))),
             Err(error) => {
                 let span = error.span().unwrap_or(0..0);
-                self.complain(Some(span), format!("this is not TOML: {}", error.message()), None);
+                let help = syntax_help(error.message());
+                self.complain(Some(span), format!("this is not TOML: {}", error.message()), help);
                 self.secrets = likely_secrets(text);
                 None
             }
@@ -109,6 +120,21 @@ impl<'a> Reading<'a> {
         };
         let span = if matches!(origin, Origin::Flag(_) | Origin::Env(_)) { None } else { section.place(key) };
         self.complaints.push(Complaint { message, help, span });
+    }
+
+    /// Drops what was complained of so far: the document turned out to be of a kind that was not declared.
+    pub fn forget(&mut self) {
+        self.complaints.clear();
+    }
+
+    /// The document's name.
+    pub fn file(&self) -> &str {
+        self.source.name
+    }
+
+    /// Line and column, both from 1, of a byte of the document.
+    pub fn place(&self, byte: usize) -> (usize, usize) {
+        place(self.source.text, byte)
     }
 
     /// The result, if nothing was complained of.
@@ -187,11 +213,13 @@ impl<'a> Reading<'a> {
         section: &mut Section,
     ) {
         if table.rest == Rest::Kept {
-            let json = self.json(value.get_ref(), value.span());
+            let json = self.json(key, value.get_ref(), value.span());
             section.extra.push(Extra { name: key.to_owned(), key_span, span: value.span(), json });
             return;
         }
+        let elsewhere = self.root.and_then(|root| home_of(key, root, table));
         let help = match nearest(key, table.all().map(|k| k.name)) {
+            _ if elsewhere.is_some() => elsewhere.unwrap_or_default(),
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("{} has {}", table.name, listed(table.all().map(|k| k.name)).replace(" or ", " and ")),
         };
@@ -202,7 +230,7 @@ impl<'a> Reading<'a> {
     fn absent(&mut self, key: &Key, table: &Table, read: &DeTable<'_>, section: &Section) {
         if key.need == Need::Required && !read.contains_key(key.name) {
             let message = format!("{} has no {:?}", table.name, key.name);
-            self.complain(section.span.clone(), message, Some(format!("{} is {}", key.name, key.doc)));
+            self.complain(section.span.clone(), message, Some(format!("add {}: {}", key.name, key.doc)));
         }
     }
 
@@ -232,6 +260,33 @@ impl<'a> Reading<'a> {
         self.origin = before;
         item
     }
+}
+
+/// Where a key that stands in the wrong table belongs, if another table of the document has it.
+fn home_of(key: &str, root: &'static Table, here: &Table) -> Option<String> {
+    if root.key(key).is_some() && root.name != here.name {
+        return Some("it belongs at the top of the file, before the first table".to_owned());
+    }
+    root.all().find_map(|candidate| match candidate.kind {
+        Kind::Table(table) if table.name != here.name && table.key(key).is_some() => {
+            Some(format!("it belongs in {}", table.name))
+        }
+        _ => None,
+    })
+}
+
+/// What to look for, in the words of someone who does not know TOML's grammar.
+fn syntax_help(message: &str) -> Option<String> {
+    let help = if message.contains("duplicate key") {
+        "a key can stand only once in its table: remove one of the two"
+    } else if message.contains("string") {
+        "a text begins and ends with a quote, on one line"
+    } else if message.contains("array") || message.contains("inline table") {
+        "every bracket that is opened must be closed, with commas between the entries"
+    } else {
+        "a line is key = value, with texts in quotes"
+    };
+    Some(help.to_owned())
 }
 
 /// What a user typed for a key, as the document would have it: texts need no quotes, lists no brackets.

@@ -69,11 +69,11 @@ fn all_complaints_come_at_once_each_at_its_place() {
     x.toml:3:10: "listen" must be a text in quotes, not the number 5
     x.toml:4:9: "grace" must be a duration such as "10s" or "5m", not the number 10; write "10s" for seconds
     x.toml:5:15: "reach" must be "a" or "b", not "c"
-    x.toml:6:1: [[hook]] has no "url"; url is where to
+    x.toml:6:1: [[hook]] has no "url"; add url: where to
     x.toml:7:9: "share" must be a share such as "3%", or a number from 0 to 1, not the text "120%"
     x.toml:8:8: "size" must be a size such as "64KiB", at most "1024MiB", not the text "64kb"
     x.toml:9:8: "rate" must be "off", or a rate such as "50/s" or "100/m", not the text "5"
-    x.toml:10:6: "at" is not an instant with its offset from UTC: 2026-11-20T08:00:00; write it like 2026-11-20T08:00:00Z
+    x.toml:10:6: "at" lacks its offset from UTC: 2026-11-20T08:00:00; write it like 2026-11-20T08:00:00Z
     x.toml:11:12: the weights of "decision" add up to 0; give at least one outcome a weight above 0
     x.toml:12:19: "é" names the environment variable "GONE", which is not set; set it before the start: export GONE=...
     x.toml:12:36: "x" must be a text in quotes, or "env:NAME", not the number 1
@@ -82,7 +82,7 @@ fn all_complaints_come_at_once_each_at_its_place() {
 
 #[test]
 fn what_is_no_toml_is_one_complaint_with_its_place() {
-    insta::assert_snapshot!(lines("[server]\nlisten = \"a\nseed = 1\n"), @r#"x.toml:2:12: this is not TOML: invalid basic string, expected `"`"#);
+    insta::assert_snapshot!(lines("[server]\nlisten = \"a\nseed = 1\n"), @r#"x.toml:2:12: this is not TOML: invalid basic string, expected `"`; a text begins and ends with a quote, on one line"#);
     assert!(lines("seed = 1\nseed = 2\n").contains(":2:1: this is not TOML: duplicate key"));
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::nearest::{listed, nearest};
+use super::phrase::{found, plain, wanted, without_password};
 use super::read::Reading;
 use super::section::{Item, Value};
 use super::spec::{Kind, Table};
@@ -74,7 +75,7 @@ impl Reading<'_> {
             }
             (Kind::Tables(table), DeValue::Array(_)) => self.tables(table, key, value, place),
             (Kind::Any, _) => {
-                let shown = self.json(value, place.unwrap_or(0..0));
+                let shown = self.json(key, value, place.unwrap_or(0..0));
                 Some((Value::Any, shown))
             }
             _ => self.mismatch(kind, key, value, place),
@@ -82,20 +83,22 @@ impl Reading<'_> {
     }
 
     /// Any value as JSON; instants become RFC 3339 texts, and are complained of when they lack their offset.
-    pub(super) fn json(&mut self, value: &DeValue<'_>, span: Range<usize>) -> Json {
+    pub(super) fn json(&mut self, key: &str, value: &DeValue<'_>, span: Range<usize>) -> Json {
         match value {
             DeValue::String(text) => json!(text),
             DeValue::Integer(n) => whole_of(n).map_or_else(|| json!(n.to_string()), |n| json!(n)),
             DeValue::Float(f) => f.as_str().parse::<f64>().map_or(Json::Null, |f| json!(f)),
             DeValue::Boolean(on) => json!(on),
-            DeValue::Datetime(_) => match self.instant("this instant", value, Some(span)) {
+            DeValue::Datetime(_) => match self.instant(key, value, Some(span)) {
                 Some((_, shown)) => shown,
                 None => Json::Null,
             },
-            DeValue::Array(items) => items.iter().map(|v| self.json(v.get_ref(), v.span())).collect(),
+            DeValue::Array(items) => items.iter().map(|v| self.json(key, v.get_ref(), v.span())).collect(),
             DeValue::Table(pairs) => {
-                let pairs: serde_json::Map<String, Json> =
-                    pairs.iter().map(|(k, v)| (k.get_ref().to_string(), self.json(v.get_ref(), v.span()))).collect();
+                let pairs: serde_json::Map<String, Json> = pairs
+                    .iter()
+                    .map(|(k, v)| (k.get_ref().to_string(), self.json(k.get_ref(), v.get_ref(), v.span())))
+                    .collect();
                 Json::Object(pairs)
             }
         }
@@ -222,7 +225,12 @@ impl Reading<'_> {
         match text.parse::<Timestamp>() {
             Ok(at) => Some((Value::Instant(at), json!(text))),
             Err(_) => {
-                let message = format!("{key:?} is not an instant with its offset from UTC: {text}");
+                let message = match value {
+                    DeValue::Datetime(at) if at.date.is_some() && at.time.is_some() && at.offset.is_none() => {
+                        format!("{key:?} lacks its offset from UTC: {text}")
+                    }
+                    _ => format!("{key:?} is not an instant with date, time and offset from UTC: {text}"),
+                };
                 self.complain(place, message, Some("write it like 2026-11-20T08:00:00Z".to_owned()));
                 None
             }
@@ -322,6 +330,7 @@ impl Reading<'_> {
     fn tables(&mut self, table: &'static Table, key: &str, value: &DeValue<'_>, place: Place) -> Read {
         let entries = value.as_array()?;
         let mut items = Vec::with_capacity(entries.len());
+        let mut sound = true;
         for entry in entries {
             let span = entry.span();
             let place = place.as_ref().map(|_| span.clone());
@@ -334,10 +343,11 @@ impl Reading<'_> {
                 None => {
                     let found = found(entry.get_ref());
                     self.complain(place, format!("every entry of {key:?} must be a table, not {found}"), None);
+                    sound = false;
                 }
             }
         }
-        Some((Value::List(items), Json::Null))
+        sound.then_some((Value::List(items), Json::Null))
     }
 }
 
@@ -371,69 +381,5 @@ fn shown_scalar(value: &DeValue<'_>) -> Json {
     match value {
         DeValue::Integer(n) => whole_of(n).map_or(Json::Null, |n| json!(n)),
         other => number_of(other).map_or_else(|| json!(plain(other)), |n| json!(n)),
-    }
-}
-
-/// A scalar without quotes.
-fn plain(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => text.to_string(),
-        DeValue::Integer(n) => n.to_string(),
-        DeValue::Float(f) => f.to_string(),
-        DeValue::Boolean(on) => on.to_string(),
-        DeValue::Datetime(at) => at.to_string(),
-        DeValue::Array(_) | DeValue::Table(_) => String::new(),
-    }
-}
-
-/// `smtps://user:***@host`: what stands between the first colon of the user's part and the last `@` is blanked.
-fn without_password(text: &str) -> String {
-    let start = text.find("://").map_or(0, |at| at + 3);
-    match text[start..].rfind('@') {
-        Some(at) => match text[start..start + at].find(':') {
-            Some(colon) => format!("{}:{BLANK}{}", &text[..start + colon], &text[start + at..]),
-            None => format!("{}{BLANK}{}", &text[..start], &text[start + at..]),
-        },
-        None => text.to_owned(),
-    }
-}
-
-/// What was found, for messages. Texts are cut short; a key that is secret never comes here with a text.
-fn found(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => {
-            let short: String = text.chars().take(40).collect();
-            let dots = if short.len() < text.len() { "..." } else { "" };
-            format!("the text {:?}{dots}", short)
-        }
-        DeValue::Integer(_) | DeValue::Float(_) => format!("the number {}", plain(value)),
-        DeValue::Boolean(on) => on.to_string(),
-        DeValue::Datetime(at) => format!("the date {at}"),
-        DeValue::Array(_) => "a list".to_owned(),
-        DeValue::Table(_) => "a table".to_owned(),
-    }
-}
-
-/// What a kind wants, for messages.
-fn wanted(kind: &Kind) -> String {
-    match kind {
-        Kind::Text | Kind::Url => "a text in quotes".to_owned(),
-        Kind::Secret => "a text in quotes, or \"env:NAME\"".to_owned(),
-        Kind::Word { now, .. } => listed(now.iter().copied()),
-        Kind::Whole { .. } => "a whole number".to_owned(),
-        Kind::Number { .. } => "a number".to_owned(),
-        Kind::Switch => "true or false".to_owned(),
-        Kind::Span { .. } => "a duration such as \"10s\" or \"5m\"".to_owned(),
-        Kind::SpanDraw => "a duration such as \"10s\", or \"uniform(2s, 1m)\"".to_owned(),
-        Kind::Share => "a share such as \"3%\", or a number from 0 to 1".to_owned(),
-        Kind::Instant => "an instant such as 2026-11-20T08:00:00Z".to_owned(),
-        Kind::Size => "a size such as \"64KiB\", at most \"1024MiB\"".to_owned(),
-        Kind::Rate => "\"off\", or a rate such as \"50/s\" or \"100/m\"".to_owned(),
-        Kind::Weights(words) => format!("{}, or a table of weights", listed(words.iter().copied())),
-        Kind::List(of, _) => format!("a list, each entry {}", wanted(of)),
-        Kind::OneOrMore(of) => format!("{}, or a list of them", wanted(of)),
-        Kind::Map(_) | Kind::Table(_) => "a table".to_owned(),
-        Kind::Tables(_) => "a list of tables".to_owned(),
-        Kind::Any => "a value".to_owned(),
     }
 }
