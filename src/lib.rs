@@ -10,9 +10,11 @@
 
 pub mod chance;
 pub mod clock;
+pub mod http;
 pub mod ids;
 pub mod message;
 pub mod outbox;
 pub mod provider;
 pub mod rng;
 pub mod secret;
+pub mod transport;

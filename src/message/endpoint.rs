@@ -1,5 +1,7 @@
 //! An endpoint: where messages go, how they prove where they come from, and how patiently they are tried.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::message::{RetryPolicy, Success};
@@ -23,6 +25,72 @@ pub enum Auth {
         /// The token.
         token: Secret,
     },
+}
+
+/// A kind of address that deliveries may go to. Metadata services live at link-local addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// This machine.
+    Loopback,
+    /// Networks that are not routed in public: RFC 1918, unique local and shared (carrier-grade) addresses.
+    Private,
+    /// All that is routed in public.
+    Public,
+    /// `169.254.0.0/16`, `fe80::/10` and the metadata services' addresses.
+    LinkLocal,
+}
+
+impl Reach {
+    /// The kind's word, as `reach` of the configuration spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reach::Loopback => "loopback",
+            Reach::Private => "private",
+            Reach::Public => "public",
+            Reach::LinkLocal => "link-local",
+        }
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Reach {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "loopback" => Ok(Reach::Loopback),
+            "private" => Ok(Reach::Private),
+            "public" => Ok(Reach::Public),
+            "link-local" => Ok(Reach::LinkLocal),
+            other => Err(format!("{other:?} is no reach: use \"loopback\", \"private\", \"public\" or \"link-local\"")),
+        }
+    }
+}
+
+/// How a connection to an SMTP server is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    /// `smtp://`: STARTTLS where it is offered; required unless the server is on this machine.
+    Opportunistic,
+    /// `smtps://`: TLS from the first byte.
+    Tls,
+}
+
+/// The SMTP server that takes error mails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmtpTarget {
+    /// How the connection is secured.
+    pub security: SmtpSecurity,
+    /// The server's name or address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// User name and password, where it asks for them.
+    pub credentials: Option<(String, Secret)>,
 }
 
 /// How many sends may start in a span of real time.

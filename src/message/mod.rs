@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::provider::{DeadlineKind, Environment};
 
-pub use endpoint::{Auth, Endpoint, RateLimit};
+pub use endpoint::{Auth, Endpoint, RateLimit, Reach, SmtpSecurity, SmtpTarget};
 pub use outcome::{ErrorClass, Outcome, Phases, RequestSeen, ResponseSeen};
 pub use retry::{RetryPolicy, Success, Verdict};
 

@@ -1,0 +1,1 @@
+//! What listens: the server loop and the built-in receiver.

@@ -1,0 +1,37 @@
+//! The outside world: HTTP deliveries, the rules where they may go, and error mails.
+//!
+//! The delivery shell sends through [`Transport`] and never learns what is behind it; the simulator puts a scripted
+//! network there. Nothing in here knows of the outbox, decides about retries or reads the provider's clock: spans
+//! and deadlines of the real world are real time.
+
+pub mod failure;
+pub mod http;
+
+pub mod reach;
+mod resolve;
+
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Debug;
+
+use crate::clock::BoxFuture;
+use crate::message::{Endpoint, Message, Outcome};
+
+pub use http::{HttpSettings, HttpTransport};
+
+/// The seam through which an attempt leaves this process.
+pub trait Transport: Send + Sync + Debug {
+    /// Sends `message` to `endpoint` once and says what came of it: whatever happens is an [`Outcome`], never an
+    /// error.
+    ///
+    /// At completion, which is at most [`Endpoint::timeout`] later in real time, a status in the outcome means that
+    /// a final status head came for this very request; without one the receiver may or may not have seen it. The
+    /// request goes out at most once: no attempt is repeated from inside.
+    ///
+    /// If the future is dropped before completion, or the process dies, the receiver may or may not have seen the
+    /// request, in whole or in part. A connection that it was using is closed and not used again.
+    fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Message) -> BoxFuture<'a, Outcome>;
+}

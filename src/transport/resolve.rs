@@ -1,0 +1,173 @@
+//! Resolves names within the attempt's deadline and lets only those addresses through that may be dialled.
+//!
+//! Called by the HTTP client for each new connection, so that a name which changes its mind between a check and a
+//! dial gains nothing. The client does not ask for addresses that stand in the URL: [`super::http`] judges those.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::{Arc, OnceLock};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
+
+use super::reach;
+use crate::message::Reach;
+
+/// Lookups that may run at once. Each holds a thread for as long as the system's resolver likes, even when the try
+/// that asked is over; this leaves most of the runtime's 512 blocking threads to others.
+const LOOKUPS_AT_ONCE: usize = 64;
+
+/// Why there is no address to dial.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unresolved {
+    /// Addresses may not be dialled.
+    #[error("{0}")]
+    Blocked(String),
+    /// The name means nothing.
+    #[error("name does not resolve")]
+    Unknown,
+    /// No address of the kind that `source_ip` can reach.
+    #[error("no address of the name can be reached from source_ip {0}")]
+    OtherFamily(IpAddr),
+}
+
+/// What is judged at each dial.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) reach: Arc<[Reach]>,
+    pub(super) source_ip: Option<IpAddr>,
+    pub(super) own_api: Arc<OnceLock<SocketAddr>>,
+}
+
+impl Rules {
+    /// Judges an address that a request to `path` would dial.
+    pub(super) fn judge(&self, addr: SocketAddr, path: &str) -> Result<(), Unresolved> {
+        let own = self.own_api.get().map(|own| heard_at(*own, addr.ip()));
+        reach::judge(addr, &self.reach, own, path).map_err(Unresolved::Blocked)?;
+        match self.source_ip {
+            Some(source) if source.is_ipv4() != addr.is_ipv4() => Err(Unresolved::OtherFamily(source)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a request to this port and path must be kept off our own API.
+    pub(super) fn is_guarded(&self, port: u16, path: &str) -> bool {
+        let to_inbox = reach::is_inbox(path);
+        self.own_api.get().is_some_and(|own| own.port() == port && !to_inbox)
+    }
+}
+
+/// A listener on all addresses is heard at each address of this machine. The operating system knows them: what is
+/// ours can be bound.
+fn heard_at(own: SocketAddr, ip: IpAddr) -> SocketAddr {
+    let ours = own.ip().is_unspecified() && UdpSocket::bind((ip, 0)).is_ok();
+    if ours { SocketAddr::new(ip, own.port()) } else { own }
+}
+
+/// The resolver of one client.
+#[derive(Clone, Debug)]
+pub(super) struct Resolver {
+    rules: Rules,
+    guard_own_api: Guard,
+    lookups: Arc<Semaphore>,
+}
+
+/// What a client's connections are for. The two never share a pool, so a connection that was made for the inbox is
+/// never used to reach the control API behind the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Requests to other ports than our own, or to our own inbox.
+    Open,
+    /// Requests to our own port and another path: no address of ours passes.
+    OwnApi,
+}
+
+impl Resolver {
+    pub(super) fn new(rules: Rules, guard_own_api: Guard) -> Self {
+        Resolver { rules, guard_own_api, lookups: Arc::new(Semaphore::new(LOOKUPS_AT_ONCE)) }
+    }
+
+    async fn lookup(self, host: String) -> Result<Vec<SocketAddr>, Unresolved> {
+        let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|_| Unresolved::Unknown)?;
+        let found = tokio::task::spawn_blocking(move || -> io::Result<Vec<SocketAddr>> {
+            // The permit goes back when the thread is free, not when the try gives up waiting.
+            let _permit = permit;
+            Ok((host.as_str(), 0).to_socket_addrs()?.collect())
+        });
+        let found = found.await.ok().and_then(Result::ok).unwrap_or_default();
+        self.admit(found)
+    }
+
+    fn admit(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Unresolved> {
+        // The client fills the port in later; only our own matters to the judgement.
+        let (port, path) = match (self.guard_own_api, self.rules.own_api.get()) {
+            (Guard::OwnApi, Some(own)) => (own.port(), "/"),
+            _ => (0, reach::INBOX),
+        };
+        let mut admitted = Vec::with_capacity(found.len());
+        let mut refused = Unresolved::Unknown;
+        for addr in found {
+            match self.rules.judge(SocketAddr::new(addr.ip(), port), path) {
+                Ok(()) => admitted.push(addr),
+                Err(why) => refused = why,
+            }
+        }
+        if admitted.is_empty() { Err(refused) } else { Ok(admitted) }
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let lookup = self.clone().lookup(name.as_str().to_owned());
+        Box::pin(async move {
+            let admitted = lookup.await?;
+            Ok(Box::new(admitted.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolver(reach: &[Reach], source_ip: Option<&str>, guard: Guard) -> Resolver {
+        let own_api = Arc::new(OnceLock::from("127.0.0.1:4740".parse::<SocketAddr>().expect("address")));
+        let source_ip = source_ip.map(|ip| ip.parse().expect("address"));
+        Resolver::new(Rules { reach: reach.into(), source_ip, own_api }, guard)
+    }
+
+    fn admitted(resolver: &Resolver, found: &[&str]) -> String {
+        let found = found.iter().map(|ip| SocketAddr::new(ip.parse().expect("address"), 0)).collect();
+        match resolver.admit(found) {
+            Ok(addrs) => addrs.iter().map(|addr| addr.ip().to_string()).collect::<Vec<_>>().join(" "),
+            Err(why) => why.to_string(),
+        }
+    }
+
+    #[test]
+    fn every_answer_of_a_name_is_judged() {
+        let usual = [Reach::Loopback, Reach::Private, Reach::Public];
+        let open = resolver(&usual, None, Guard::Open);
+        assert_eq!(admitted(&open, &["8.8.8.8", "169.254.169.254", "10.0.0.1"]), "8.8.8.8 10.0.0.1");
+        assert!(admitted(&open, &["::ffff:169.254.169.254"]).contains("reach does not name"));
+        assert_eq!(admitted(&open, &[]), "name does not resolve");
+        assert_eq!(admitted(&open, &["127.0.0.1"]), "127.0.0.1");
+
+        let guarded = resolver(&usual, None, Guard::OwnApi);
+        assert!(admitted(&guarded, &["127.0.0.1"]).contains("own API"));
+        assert_eq!(admitted(&guarded, &["127.0.0.1", "10.0.0.1"]), "10.0.0.1");
+
+        let bound = resolver(&usual, Some("10.0.0.9"), Guard::Open);
+        assert_eq!(admitted(&bound, &["2606:4700::1111", "8.8.8.8"]), "8.8.8.8");
+        assert!(admitted(&bound, &["2606:4700::1111"]).contains("source_ip 10.0.0.9"));
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_heard_at_those_of_this_machine_only() {
+        let all: SocketAddr = "0.0.0.0:4740".parse().expect("address");
+        let local: IpAddr = "127.0.0.1".parse().expect("address");
+        let foreign: IpAddr = "203.0.113.1".parse().expect("address");
+        assert_eq!(heard_at(all, local).ip(), local);
+        assert_eq!(heard_at(all, foreign), all);
+    }
+}
