@@ -4,6 +4,7 @@
 //! is an [`Attempt`] with an [`Outcome`], which [`RetryPolicy`] turns into a [`Verdict`].
 
 pub mod endpoint;
+pub mod notice;
 pub mod outcome;
 pub mod retry;
 

@@ -7,6 +7,7 @@
 pub mod failure;
 pub mod http;
 
+pub mod mail;
 pub mod reach;
 mod resolve;
 
@@ -21,6 +22,7 @@ use crate::clock::BoxFuture;
 use crate::message::{Endpoint, Message, Outcome};
 
 pub use http::{HttpSettings, HttpTransport};
+pub use mail::{MailError, MailSettings, Mailer};
 
 /// The seam through which an attempt leaves this process.
 pub trait Transport: Send + Sync + Debug {
