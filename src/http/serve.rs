@@ -179,7 +179,7 @@ async fn connection(
 async fn turn_away(mut stream: TcpStream, _permit: OwnedSemaphorePermit) {
     let tell = async {
         let mut said = [0; 4096];
-        stream.read(&mut said).await?;
+        let _any = stream.read(&mut said).await?;
         stream.write_all(FULL).await?;
         stream.shutdown().await?;
         while stream.read(&mut said).await? > 0 {}
