@@ -12,6 +12,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -145,8 +146,10 @@ impl Builder {
             let (url, types) = (Value::from(url.as_str()), Value::from(types.clone()));
             text.push_str(&format!("\n[[webhook]]\nname = \"webhook-{}\"\nurl = {url}\ntypes = {types}\n", n + 1));
         }
-        let config = Config::load(Source { name: "embedded", text: &text }, &Overrides::default(), &|name| std::env::var(name).ok())
-            .map_err(|complaints| EmbedError::Config(complaints.to_string()))?;
+        let config = Config::load(Source { name: "embedded", text: &text }, &Overrides::default(), &|name| {
+            std::env::var(name).ok()
+        })
+        .map_err(|complaints| EmbedError::Config(complaints.to_string()))?;
         let staging = Staging {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             store: match self.store {
@@ -166,7 +169,14 @@ impl Builder {
 impl Understudy {
     /// How to start one.
     pub fn builder() -> Builder {
-        Builder { config: None, webhooks: Vec::new(), seed: Seed(0), clock: ClockMode::Manual, start: None, store: None }
+        Builder {
+            config: None,
+            webhooks: Vec::new(),
+            seed: Seed(0),
+            clock: ClockMode::Manual,
+            start: None,
+            store: None,
+        }
     }
 
     /// Where its API listens.
@@ -229,7 +239,7 @@ impl Understudy {
     }
 
     /// What was received at `/inbox/{name}`.
-    pub fn inbox(&self, name: &str) -> Vec<Received> {
+    pub fn inbox(&self, name: &str) -> Vec<Arc<Received>> {
         self.stage.inbox.received(name)
     }
 

@@ -14,9 +14,9 @@ use url::Url;
 use crate::app::run::{self, BootError, Fatal, Firing, Parts, Running, Store, Watchers};
 use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
+use crate::http::api;
 use crate::http::inbox::Inbox;
 use crate::http::serve::{Limits, serve};
-use crate::http::{api, inbox};
 use crate::portal::Webhook;
 use crate::provider::Flow;
 use crate::rng::Seed;
@@ -64,7 +64,7 @@ pub struct Stage {
     /// The provider and its tasks.
     pub running: Running,
     /// Its built-in receiver.
-    pub inbox: Arc<Inbox>,
+    pub inbox: Inbox,
     /// Where it listens.
     pub address: SocketAddr,
     http: CancellationToken,
@@ -77,9 +77,7 @@ impl Staging {
             listen: config.server.listen,
             store: match config.outbox.engine {
                 Engine::Memory => Store::Memory,
-                Engine::Sled => {
-                    Store::Sled { path: config.outbox.path.clone(), retention: config.outbox.retention }
-                }
+                Engine::Sled => Store::Sled { path: config.outbox.path.clone(), retention: config.outbox.retention },
             },
             clock: config.clock.mode,
             start: config.clock.start,
@@ -109,6 +107,7 @@ impl Stage {
         let own_api = Arc::new(OnceLock::new());
         let _ = own_api.set(address);
         let seed = staging.seed;
+        let redactor = redactor(config, webhooks);
         let parts = Parts {
             provider: config.provider,
             environment: config.environment,
@@ -121,7 +120,7 @@ impl Stage {
             http: HttpSettings {
                 reach: config.delivery.reach.clone(),
                 source_ip: config.delivery.source_ip,
-                redactor: Redactor::new(secrets(config, webhooks).iter().map(Secret::expose)),
+                redactor: redactor.clone(),
                 own_api,
                 ..HttpSettings::default()
             },
@@ -135,9 +134,9 @@ impl Stage {
             watchers: staging.watchers,
         };
         let mut running = run::start(parts).await?;
-        let inbox = Arc::new(Inbox::new(running.app.clock.clone(), seed));
-        let routes = api::router(running.app.clone(), config.server.token.clone(), inbox::api(inbox.clone()))
-            .merge(inbox::router(inbox.clone()));
+        let inbox = Inbox::new(running.app.clock.clone(), seed);
+        inbox.set_redactor(redactor);
+        let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api()).merge(inbox.router());
         let http = CancellationToken::new();
         let stop = http.clone();
         running.own("http", async move {
@@ -156,7 +155,9 @@ impl Stage {
     pub async fn reconfigure(&self, config: &Config) {
         let base = self.url();
         let app = &self.running.app;
-        self.transport.set_redactor(Redactor::new(secrets(config, &config.webhooks).iter().map(Secret::expose)));
+        let redactor = redactor(config, &config.webhooks);
+        self.inbox.set_redactor(redactor.clone());
+        self.running.set_redactor(redactor);
         app.set_flows(config.flows.clone());
         app.set_endpoints(config.webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect()).await;
     }
@@ -184,10 +185,11 @@ impl Stage {
     }
 }
 
-/// Every secret that is known, those of `webhooks` included: what must not be shown when a receiver echoes it.
-fn secrets(config: &Config, webhooks: &[Webhook]) -> Vec<Secret> {
-    let of_webhooks = webhooks.iter().flat_map(|webhook| webhook.secrets().cloned().collect::<Vec<_>>());
-    config.secrets().into_iter().chain(of_webhooks).collect()
+/// Knows every secret there is, those of `webhooks` included: what must not be shown when a receiver echoes it.
+fn redactor(config: &Config, webhooks: &[Webhook]) -> Redactor {
+    let secrets = config.secrets();
+    let of_webhooks = webhooks.iter().flat_map(Webhook::secrets);
+    Redactor::new(secrets.iter().chain(of_webhooks).map(Secret::expose))
 }
 
 /// A server that listens on every address is reached on loopback.

@@ -22,6 +22,7 @@ use crate::message::Endpoint;
 use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
 use crate::provider::{Environment, Flow, ProviderKind};
 use crate::rng::Seed;
+use crate::secret::Redactor;
 use crate::transport::{HttpSettings, HttpTransport, MailSettings, Mailer, Transport};
 
 /// Where journeys, messages and deliveries are kept.
@@ -125,6 +126,7 @@ pub struct Running {
     pub app: Arc<App>,
     /// Tells tasks to stop; children of it are made for what [`Running::own`] adds.
     pub stop: StopTokens,
+    http: Option<Arc<HttpTransport>>,
     tasks: JoinSet<(&'static str, Result<(), Fatal>)>,
 }
 
@@ -134,7 +136,9 @@ pub struct Running {
 /// [`BootError`] when the store cannot be opened, or transport or mailer cannot be made.
 pub async fn start(parts: Parts) -> Result<Running, BootError> {
     let transport = HttpTransport::new(parts.http.clone()).map_err(|e| BootError::Transport(e.to_string()))?;
-    start_with(parts, Arc::new(transport)).await
+    let transport = Arc::new(transport);
+    let running = start_with(parts, transport.clone()).await?;
+    Ok(Running { http: Some(transport), ..running })
 }
 
 /// As [`start`], over a transport of the caller's: a simulated network, say.
@@ -171,7 +175,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         digest: parts.digest,
         watcher: parts.watchers.tried,
     };
-    let mut running = Running { app: app.clone(), stop: StopTokens::default(), tasks: JoinSet::new() };
+    let mut running = Running { app: app.clone(), stop: StopTokens::default(), http: None, tasks: JoinSet::new() };
     let (shell, stop) = (Shell::new(bench, endpoints), running.stop.clone());
     running.own("delivery", async move { shell.run(inbound, stop).await.map_err(Fatal::Outbox) });
     if parts.firing == Firing::ByItself {
@@ -198,6 +202,13 @@ impl Running {
     /// Adds a task to those that live and die together.
     pub fn own(&mut self, name: &'static str, task: impl Future<Output = Result<(), Fatal>> + Send + 'static) {
         self.tasks.spawn(async move { (name, task.await) });
+    }
+
+    /// The secrets have changed: from now on these are blanked in what is kept of answers.
+    pub fn set_redactor(&self, redactor: Redactor) {
+        if let Some(http) = &self.http {
+            http.set_redactor(redactor);
+        }
     }
 
     /// Waits until a task ends by itself, which none should: the reason. Never returns while all is well.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
-use crate::app::apply::{Answer, AppError, Applied, Manner, NewJourney};
 use crate::app::App;
+use crate::app::apply::{Answer, AppError, Applied, Manner, NewJourney};
 use crate::clock::Timestamp;
 use crate::delivery::attempt::Tried;
 use crate::ids::JourneyId;
@@ -16,8 +16,8 @@ use crate::rng::Seed;
 use crate::scenario::draw;
 use crate::scenario::file::{Line, LineKind, Scenario};
 use crate::scenario::judge;
-use crate::scenario::script::{Cue, Place, Script};
 use crate::scenario::script::Played as LinePlayed;
+use crate::scenario::script::{Cue, Place, Script};
 
 /// What is played, and how.
 #[derive(Debug)]
@@ -120,12 +120,15 @@ impl Player<'_> {
                 self.app.quiet().await;
             }
             match self.what.time {
-                Time::Leaps => match [self.script.next_due(), self.app.next_due(self.kinds())].into_iter().flatten().min() {
-                    Some(due) => self.app.forward(due),
-                    None => return Ok(()),
-                },
+                Time::Leaps => {
+                    match [self.script.next_due(), self.app.next_due(self.kinds())].into_iter().flatten().min() {
+                        Some(due) => self.app.forward(due),
+                        None => return Ok(()),
+                    }
+                }
                 Time::Runs => {
-                    let next = [self.script.next_due(), self.app.next_deadline(self.kinds())].into_iter().flatten().min();
+                    let next =
+                        [self.script.next_due(), self.app.next_deadline(self.kinds())].into_iter().flatten().min();
                     if next.is_none() && self.app.at_rest() {
                         return Ok(());
                     }
@@ -224,7 +227,11 @@ impl Player<'_> {
     }
 
     fn place(&self, cue: Cue) -> String {
-        if self.what.journeys == 1 { cue.place.name() } else { format!("journey {}, {}", cue.journey, cue.place.name()) }
+        if self.what.journeys == 1 {
+            cue.place.name()
+        } else {
+            format!("journey {}, {}", cue.journey, cue.place.name())
+        }
     }
 
     /// Reads back from the outbox what the play left: what was promised is what is judged.

@@ -64,7 +64,9 @@ impl Figures {
     /// Of spans of any length; above 10 years they are counted as 10 years.
     pub fn of(spans: impl Iterator<Item = Duration>) -> Self {
         const TEN_YEARS_US: u64 = 10 * 365 * 86_400 * 1_000_000;
-        let Ok(mut histogram) = Histogram::<u64>::new_with_bounds(1, TEN_YEARS_US, 3) else { return Figures::default() };
+        let Ok(mut histogram) = Histogram::<u64>::new_with_bounds(1, TEN_YEARS_US, 3) else {
+            return Figures::default();
+        };
         for span in spans {
             let micros = u64::try_from(span.as_micros()).unwrap_or(TEN_YEARS_US);
             histogram.saturating_record(micros);
@@ -83,7 +85,14 @@ impl Figures {
 
 impl Report {
     /// Of one play.
-    pub fn of(name: &str, seed: Seed, played: &Played, ledger: Ledger, expectations: Vec<Judged>, strict: Strictness) -> Self {
+    pub fn of(
+        name: &str,
+        seed: Seed,
+        played: &Played,
+        ledger: Ledger,
+        expectations: Vec<Judged>,
+        strict: Strictness,
+    ) -> Self {
         let (exit_code, exit_reason) = exit(&expectations, strict);
         let attempts = || played.deliveries.iter().flat_map(|(_, attempts)| attempts);
         Report {
@@ -109,7 +118,8 @@ impl Report {
         if reports.len() == 1 {
             return Some(worst);
         }
-        let mut sum = Report { name: format!("{} scenarios", reports.len()), journeys: 0, ledger: Ledger::default(), ..worst };
+        let mut sum =
+            Report { name: format!("{} scenarios", reports.len()), journeys: 0, ledger: Ledger::default(), ..worst };
         sum.expectations = Vec::new();
         sum.errors = BTreeMap::new();
         // Distributions do not add up; each scenario has its own.
@@ -117,10 +127,12 @@ impl Report {
         for report in &reports {
             sum.journeys += report.journeys;
             sum.ledger = sum.ledger.plus(&report.ledger);
-            sum.expectations.extend(report.expectations.iter().map(|judged| Judged {
-                name: format!("{}: {}", report.name, judged.name),
-                ..judged.clone()
-            }));
+            sum.expectations.extend(
+                report
+                    .expectations
+                    .iter()
+                    .map(|judged| Judged { name: format!("{}: {}", report.name, judged.name), ..judged.clone() }),
+            );
             for (class, count) in &report.errors {
                 *sum.errors.entry(class.clone()).or_default() += count;
             }
@@ -143,10 +155,16 @@ pub enum Strictness {
 fn exit(expectations: &[Judged], strict: Strictness) -> (u8, String) {
     let failed: Vec<&str> = expectations
         .iter()
-        .filter(|judged| judged.verdict == Holds::Fail || (strict == Strictness::Strict && judged.verdict == Holds::Unproven))
+        .filter(|judged| {
+            judged.verdict == Holds::Fail || (strict == Strictness::Strict && judged.verdict == Holds::Unproven)
+        })
         .map(|judged| judged.name.as_str())
         .collect();
-    if failed.is_empty() { (0, "every expectation holds".to_owned()) } else { (1, format!("not as expected: {}", failed.join(", "))) }
+    if failed.is_empty() {
+        (0, "every expectation holds".to_owned())
+    } else {
+        (1, format!("not as expected: {}", failed.join(", ")))
+    }
 }
 
 fn planned(delivery: &Delivery, played: &Played) -> Option<crate::clock::Timestamp> {

@@ -108,7 +108,9 @@ impl Timeline {
                 let outcome = &attempt.outcome;
                 let (tone, end) = match verdict {
                     Verdict::Delivered => (Tone::Good, String::new()),
-                    Verdict::RetryAt(at) => (Tone::Warn, format!(", again in {}", crate::chance::show_span(*at - attempt.finished_at))),
+                    Verdict::RetryAt(at) => {
+                        (Tone::Warn, format!(", again in {}", crate::chance::show_span(*at - attempt.finished_at)))
+                    }
                     Verdict::Exhausted => (Tone::Bad, ", exhausted".to_owned()),
                 };
                 let text = format!("    {event_type} -> {webhook}: {}{end} (attempt {})", outcome.summary(), attempt.n);
@@ -144,7 +146,16 @@ impl Timeline {
                     MailVerdict::Failed(error) => (Tone::Bad, format!("given up: {error}")),
                 };
                 let json = json!({ "at": at.to_rfc3339(), "kind": "mail_attempt", "mail": id, "to": to, "came": came });
-                ((2, id.0), TimelineLine { at: *at, reference: String::new(), tone, text: format!("    mail {id} -> {to}: {came}"), json })
+                (
+                    (2, id.0),
+                    TimelineLine {
+                        at: *at,
+                        reference: String::new(),
+                        tone,
+                        text: format!("    mail {id} -> {to}: {came}"),
+                        json,
+                    },
+                )
             }
         }
     }

@@ -104,7 +104,11 @@ fn state(expect: &Expect, played: &Played) -> Judged {
         let last = attempts.last().map(|a| a.outcome.summary()).unwrap_or_default();
         (!fine).then(|| format!("{} is {}: {last}", about(delivery), delivery.state.as_str()))
     };
-    let name = if judged_by_status { "every delivery ended".to_owned() } else { format!("every delivery {}", wanted.as_str()) };
+    let name = if judged_by_status {
+        "every delivery ended".to_owned()
+    } else {
+        format!("every delivery {}", wanted.as_str())
+    };
     each("state", name, &played.deliveries, other)
 }
 

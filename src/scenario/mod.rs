@@ -3,7 +3,10 @@
 //! [`Scenario::parse`] reads a file with every complaint at once. Called by `config`'s commands, `replay`, `load`
 //! and `serve --journey`; it opens no file and starts nothing.
 
+pub mod draw;
 pub mod file;
+pub mod judge;
+pub mod script;
 mod vocabulary;
 
 pub use file::{

@@ -120,7 +120,9 @@ impl<'a> Script<'a> {
         let from = match cue.place {
             Place::Step(n) => n + 1,
             // What a meanwhile line leads to is spoken for by the steps that are left.
-            Place::Meanwhile(_) => self.cues.iter().filter(|c| c.journey == cue.journey).find_map(step_of).unwrap_or(self.steps.len()),
+            Place::Meanwhile(_) => {
+                self.cues.iter().filter(|c| c.journey == cue.journey).find_map(step_of).unwrap_or(self.steps.len())
+            }
         };
         self.steps.get(from..).unwrap_or_default().iter().any(|line| match &line.kind {
             LineKind::Stimulus(s) => s.name() == stimulus,

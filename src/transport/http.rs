@@ -13,7 +13,8 @@
 //!
 //! HTTP/1.1 only: there one attempt has one connection for itself, and giving an attempt up closes it. So no late
 //! answer can be taken for that of a later attempt. A connection is used again only after its answer was read to
-//! its end and nothing came behind it; it is dropped after [`IDLE`], sooner than servers commonly close theirs, so
+//! its end and while nothing has come behind it (what arrives in the very instant in which the next request is
+//! written cannot be told from an early answer: HTTP/1.1 has no mark for that); it is dropped after [`IDLE`], sooner than servers commonly close theirs, so
 //! that an attempt rarely meets a connection that is being closed. Where that does happen and not a byte of the
 //! request was written yet, the client takes another connection, unseen by the receiver; where a byte was, the
 //! attempt has failed.
@@ -23,17 +24,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT as USER_AGENT_NAME};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use ::http::header::{HeaderMap, HeaderValue};
 use rustls::RootCertStore;
 
 use super::Transport;
 use super::failure::{self, Stage};
+use super::request;
 use super::resolve::{Guard, Resolver, Rules, Unresolved};
 use crate::clock::{BoxFuture, Stopwatch};
-use crate::message::{Auth, Endpoint, ErrorClass, Message, Outcome, Phases, Reach, RequestSeen, ResponseSeen};
-use crate::secret::{BLANK, Redactor, Secret};
+use crate::message::{Endpoint, ErrorClass, Message, Outcome, Phases, Reach, RequestSeen, ResponseSeen};
+use crate::secret::Redactor;
 
 /// How this program names itself to receivers.
 pub const USER_AGENT: &str = concat!("understudy/", env!("CARGO_PKG_VERSION"));
@@ -142,12 +142,12 @@ impl HttpTransport {
     async fn attempt(&self, endpoint: &Endpoint, message: &Message) -> Outcome {
         let watch = Stopwatch::start();
         let redactor = self.redactor();
-        let url = bare(&endpoint.url);
-        let headers = match self.headers(endpoint) {
+        let url = request::bare(&endpoint.url);
+        let headers = match request::headers(endpoint, &self.user_agent) {
             Ok(headers) => headers,
             Err(detail) => return Outcome::failed(ErrorClass::InvalidHttp, detail),
         };
-        let seen = request_seen(&url, &headers, message.body.len(), &redactor);
+        let seen = request::seen(&url, &headers, message.body.len(), &redactor);
         if let Err(why) = self.judge_literal(&url) {
             let (class, detail) = failure::classify(&why, Stage::Connecting { tls: false });
             return Outcome { request: seen, ..Outcome::failed(class, detail) };
@@ -182,28 +182,6 @@ impl HttpTransport {
         };
         self.rules.judge(SocketAddr::new(ip, url.port_or_known_default().unwrap_or(0)), url.path())
     }
-
-    /// In the order in which they go out. An endpoint's own header takes the place of ours of the same name.
-    fn headers(&self, endpoint: &Endpoint) -> Result<HeaderMap, String> {
-        let own = |name: &HeaderName| endpoint.headers.iter().any(|(other, _)| other == name);
-        let mut headers = HeaderMap::new();
-        if !own(&CONTENT_TYPE) {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        if !own(&USER_AGENT_NAME) {
-            headers.insert(USER_AGENT_NAME, self.user_agent.clone());
-        }
-        if let Some(value) = authorization(&endpoint.auth)? {
-            headers.insert(AUTHORIZATION, value);
-        }
-        for (name, value) in &endpoint.headers {
-            if is_reserved(name, &endpoint.auth) {
-                return Err(format!("header {name} is set by the transport itself"));
-            }
-            headers.append(name, sensitive(value.expose()).ok_or_else(|| unusable(name.as_str()))?);
-        }
-        Ok(headers)
-    }
 }
 
 impl Transport for HttpTransport {
@@ -217,24 +195,6 @@ impl fmt::Debug for HttpTransport {
         // The redactor knows every secret: it is left out.
         f.debug_struct("HttpTransport").field("rules", &self.rules).finish_non_exhaustive()
     }
-}
-
-/// Headers that an endpoint may not set: they decide where a message ends, or who it is for. `authorization` is one
-/// of them only beside `auth`.
-pub fn is_reserved(name: &HeaderName, auth: &Auth) -> bool {
-    const RESERVED: [&str; 9] = [
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "connection",
-        "keep-alive",
-        "upgrade",
-        "expect",
-    ];
-    let name = name.as_str();
-    RESERVED.contains(&name) || name.starts_with("proxy-") || (name == "authorization" && *auth != Auth::None)
 }
 
 fn client(
@@ -264,69 +224,6 @@ fn trusted_roots() -> RootCertStore {
     let (added, ignored) = roots.add_parsable_certificates(native.certs);
     tracing::debug!(added, ignored, errors = native.errors.len(), "certificate authorities of this system loaded");
     roots
-}
-
-/// Without user info and fragment, which the configuration refuses and a request must not carry.
-fn bare(url: &url::Url) -> url::Url {
-    let mut url = url.clone();
-    // These fail for URLs that cannot have user info, and those have none.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_fragment(None);
-    url
-}
-
-fn authorization(auth: &Auth) -> Result<Option<HeaderValue>, String> {
-    let value = match auth {
-        Auth::None => return Ok(None),
-        Auth::Basic { username, password } => basic(username, password),
-        Auth::Bearer { token } => format!("Bearer {}", token.expose()),
-    };
-    sensitive(&value).map(Some).ok_or_else(|| unusable("authorization"))
-}
-
-fn basic(username: &str, password: &Secret) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose())))
-}
-
-fn sensitive(value: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(value).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-fn unusable(name: &str) -> String {
-    format!("header {name} has a value that http does not allow")
-}
-
-/// The request as it goes out: what the client adds comes last. Pinned by a test that reads the wire.
-fn request_seen(url: &url::Url, headers: &HeaderMap, length: usize, redactor: &Redactor) -> RequestSeen {
-    let mut seen: Vec<(String, String)> = headers
-        .iter()
-        .map(|(name, value)| {
-            let shown = match value.to_str() {
-                Ok(text) if !value.is_sensitive() => redactor.text(text),
-                Ok(text) if name == AUTHORIZATION => blank_credentials(text),
-                _ => BLANK.to_owned(),
-            };
-            (name.as_str().to_owned(), shown)
-        })
-        .collect();
-    if !headers.contains_key("accept") {
-        seen.push(("accept".to_owned(), "*/*".to_owned()));
-    }
-    let host = url.host_str().unwrap_or_default();
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    seen.push(("host".to_owned(), redactor.text(&host)));
-    seen.push(("content-length".to_owned(), length.to_string()));
-    RequestSeen { method: "POST".to_owned(), url: redactor.text(url.as_str()), headers: seen }
-}
-
-fn blank_credentials(value: &str) -> String {
-    match value.split_once(' ') {
-        Some((scheme @ ("Basic" | "Bearer"), _)) => format!("{scheme} {BLANK}"),
-        _ => BLANK.to_owned(),
-    }
 }
 
 /// What came so far; it outlives the exchange when the deadline ends that.

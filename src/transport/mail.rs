@@ -44,7 +44,7 @@ pub struct MailSettings {
 
 impl Default for MailSettings {
     fn default() -> Self {
-        MailSettings { from: "webhooks@understudy.local".to_owned(), smtp: None, timeout: Duration::from_secs(30) }
+        MailSettings { from: "webhooks@understudy.local".to_owned(), smtp: None, timeout: DEADLINE }
     }
 }
 

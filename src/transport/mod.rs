@@ -6,9 +6,9 @@
 
 pub mod failure;
 pub mod http;
-
 pub mod mail;
 pub mod reach;
+pub mod request;
 mod resolve;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod line;
 mod spec;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use crate::chance::SpanDraw;
@@ -202,6 +203,15 @@ pub enum StatusRule {
     Exactly(u16),
     /// `4xx`: any of that hundred.
     Hundred(u16),
+}
+
+impl fmt::Display for StatusRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StatusRule::Exactly(status) => status.fmt(f),
+            StatusRule::Hundred(hundred) => write!(f, "{hundred}xx"),
+        }
+    }
 }
 
 impl StatusRule {
