@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{Context, Exit, Failure, settings};
@@ -16,9 +17,9 @@ use crate::config::{Config, Engine};
 use crate::play::report::{Report, Strictness};
 use crate::play::timeline::{Timeline, TimelineLine, Tone};
 use crate::play::{Play, Time, Watching, play};
-use crate::portal::Webhook;
-use crate::provider::Flow;
-use crate::reader::Overrides;
+use crate::portal::webhook::Surroundings;
+use crate::portal::{DeliverySettings, Webhook};
+use crate::provider::{self, Flow};
 use crate::scenario::file::Pace;
 use crate::scenario::judge::Holds;
 use crate::scenario::{Scenario, Vocabulary, draw, judge};
@@ -39,13 +40,13 @@ const WATCHED: usize = 1_024;
 /// # Errors
 /// A file that is wrong, a target or a store that cannot be used.
 pub(super) async fn run(cx: &Context, args: &ReplayArgs) -> Result<Exit, Failure> {
-    let config = settings::load(cx, &Overrides::none())?;
+    let config = settings::load(cx, &settings::overrides(cx))?;
     if let Some(later) = args.reports.iter().find(|target| target.kind != ReportKind::Json) {
         let path = later.path.display();
         return Err(Failure::bad_usage(format!("the report to {path} is of a kind that is not available yet"))
             .help("write --report json=PATH"));
     }
-    let scenarios = read_all(&config, &args.files)?;
+    let scenarios = read_all(cx, &config, &args.files)?;
     let plays = async {
         let mut reports = Vec::with_capacity(scenarios.len());
         for scenario in &scenarios {
@@ -64,31 +65,27 @@ pub(super) async fn run(cx: &Context, args: &ReplayArgs) -> Result<Exit, Failure
 ///
 /// # Errors
 /// All complaints, drawn.
-pub(super) fn read_all(config: &Config, files: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
-    let env = |name: &str| std::env::var(name).ok();
+pub(super) fn read_all(cx: &Context, config: &Config, files: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
     let vocabulary = Vocabulary {
         environment: config.environment,
         flows: &config.flows,
         delivery: &config.delivery,
         email: &config.email,
         finished_journey_on_review: config.idwise.finished_journey_on_review,
-        env: &env,
+        env: &settings::env,
     };
     let (mut scenarios, mut wrong) = (Vec::new(), Vec::new());
     for file in files {
-        let name = file.display().to_string();
-        match std::fs::read_to_string(file) {
-            Ok(text) => match Scenario::parse(&name, &text, &vocabulary) {
-                Ok(scenario) => scenarios.push(scenario),
-                Err(complaints) => wrong.push(settings::complained(&complaints)),
-            },
-            Err(error) => wrong.push(Failure::bad_usage(format!("cannot read {name}: {error}"))),
+        let parsed = settings::read(file).and_then(|document| {
+            Scenario::parse(&document.name, &document.text, &vocabulary)
+                .map_err(|complaints| settings::complained(&cx.out, &complaints))
+        });
+        match parsed {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(failure) => wrong.push(failure),
         }
     }
-    match Failure::all(wrong) {
-        None => Ok(scenarios),
-        Some(failure) => Err(failure),
-    }
+    if wrong.is_empty() { Ok(scenarios) } else { Err(Failure::all(wrong)) }
 }
 
 /// The configured flows, with those of scenarios in place of the ones of the same id.
@@ -178,7 +175,7 @@ fn pace(args: &ReplayArgs, scenario: &Scenario) -> Result<(ClockMode, Time), Fai
 fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time) -> Result<Vec<Webhook>, Failure> {
     let delivery = scenario.delivery.as_ref().unwrap_or(&config.delivery);
     let mut webhooks: Vec<Webhook> = match &args.to {
-        Some(url) => vec![settings::webhook_to(config, "to", url)?.under(&delivery.policy)],
+        Some(url) => vec![to(config, delivery, url)?],
         None if scenario.webhooks.is_empty() => {
             config.webhooks.iter().map(|webhook| webhook.clone().under(&delivery.policy)).collect()
         }
@@ -191,6 +188,18 @@ fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time)
         }
     }
     Ok(webhooks)
+}
+
+/// One webhook for everything, at `url`.
+fn to(config: &Config, delivery: &DeliverySettings, url: &url::Url) -> Result<Webhook, Failure> {
+    let around = Surroundings {
+        environment: config.environment,
+        policy: &delivery.policy,
+        event_types: provider::event_types(config.provider),
+    };
+    let json = json!({ "name": "to", "types": ["*"], "url": url.as_str() });
+    Webhook::from_json(&json, around, &settings::env)
+        .map_err(|complaints| Failure::bad_usage(format!("--to cannot be used: {}", complaints.lines())))
 }
 
 /// Prints the timeline while the play goes on.

@@ -23,9 +23,9 @@ use crate::stage::{Stage, StageError, Staging};
 /// # Errors
 /// Why it could not start, or why it ended by itself.
 pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure> {
-    let overrides = overrides(args);
+    let overrides = overrides(cx, args);
     let config = settings::load(cx, &overrides)?;
-    let scenarios = replay::read_all(&config, &args.journeys)?;
+    let scenarios = replay::read_all(cx, &config, &args.journeys)?;
     let seed = config.seed.unwrap_or_else(Seed::fresh);
     let mut signals = Signals::new()?;
     let flows = replay::with_flows(&config, scenarios.iter().flat_map(|scenario| scenario.flows.clone()));
@@ -76,8 +76,8 @@ impl Signals {
     }
 }
 
-fn overrides(args: &ServeArgs) -> Overrides {
-    let mut overrides = Overrides::none();
+fn overrides(cx: &Context, args: &ServeArgs) -> Overrides {
+    let mut overrides = settings::overrides(cx);
     if let Some(listen) = &args.listen {
         overrides = overrides.with("--listen", "server.listen", listen.clone());
     }

@@ -2,5 +2,6 @@
 //!
 //! Everything here is black-box: the real binary, port 0, scripted receivers. Nothing sleeps for a fixed time.
 
+mod crash;
 mod house;
 mod support;

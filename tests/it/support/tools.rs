@@ -33,9 +33,9 @@ pub(crate) fn python_with(module: &str) -> Option<PathBuf> {
 }
 
 /// Says on the real stderr, past the capture of the test harness, that a test proves nothing on this machine.
-fn stand_down(what: &str) -> Option<PathBuf> {
+pub(crate) fn stand_down(what: &str) -> Option<PathBuf> {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let line = format!("SKIPPED {test}: {what} is not installed\n");
+    let line = format!("SKIPPED {test}: {what} is missing\n");
     // There is nobody left to tell when stderr itself is gone.
     let _told = io::stderr().write_all(line.as_bytes());
     None
