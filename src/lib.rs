@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod delivery;
 mod embed;
+pub mod commands;
 pub mod http;
 pub mod ids;
 pub mod message;
@@ -25,6 +26,7 @@ pub mod reader;
 pub mod rng;
 pub mod scenario;
 pub mod secret;
+pub mod cli;
 pub mod stage;
 pub mod transport;
 

@@ -52,7 +52,7 @@ pub(super) async fn run(cx: &Context, args: &ReplayArgs) -> Result<Exit, Failure
         for scenario in &scenarios {
             reports.push(one(cx, args, &config, scenario).await?);
         }
-        Ok(reports)
+        Ok::<_, Failure>(reports)
     };
     let reports = tokio::select! {
         reports = plays => reports?,

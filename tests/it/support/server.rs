@@ -32,7 +32,6 @@ impl Server {
     /// Writes `config` to `dir/webhooks.toml` and serves it, with its data in `dir/data`, until it is ready.
     ///
     /// A second start on the same `dir` continues with the same data. Panics with all output when it does not come up.
-    #[expect(dead_code, reason = "the first black-box test calls it, and strikes this line")]
     pub(crate) fn start(dir: &Path, config: &str) -> Server {
         Server::start_with(dir, config, &[])
     }

@@ -1,0 +1,114 @@
+//! What commands need of the configuration: the one place of `commands` that opens it.
+
+use std::io;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure};
+use super::{Context, Out};
+use crate::config::{Config, SHIPPED};
+use crate::reader::{Complaints, Overrides, Source};
+use crate::secret::Secret;
+
+/// Where the configured server listens, and its token.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Host and port.
+    pub listen: String,
+    /// What it wants to be shown.
+    pub token: Option<Secret>,
+}
+
+/// A document as it was found.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What messages call it.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+impl Document {
+    /// For the reader.
+    pub fn source(&self) -> Source<'_> {
+        Source { name: &self.name, text: &self.text }
+    }
+}
+
+/// The environment, as the configuration asks it.
+pub fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The configuration's text; the one that this program ships with when none was named and none is there.
+///
+/// # Errors
+/// A file that was named and is not there, or that cannot be read.
+pub fn document(cx: &Context) -> Result<Document, Failure> {
+    match read(cx.config_path()) {
+        Err(_) if cx.config.is_none() && !cx.config_path().exists() => {
+            Ok(Document { name: "the built-in webhooks.toml".to_owned(), text: SHIPPED.to_owned() })
+        }
+        read => read,
+    }
+}
+
+/// Reads a file as text.
+///
+/// # Errors
+/// Why it cannot be.
+pub fn read(path: &Path) -> Result<Document, Failure> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Document { name, text }),
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::NotFound => Failure::bad_usage(format!("there is no file {name}")),
+            io::ErrorKind::InvalidData => Failure::bad_usage(format!("{name} is not text in UTF-8")),
+            _ => Failure::bad_usage(format!("cannot read {name}: {error}")),
+        }),
+    }
+}
+
+/// What the command line says in place of the configuration: `--data-dir`, for every command.
+pub fn overrides(cx: &Context) -> Overrides {
+    match &cx.data_dir {
+        Some(dir) => Overrides::none().with("--data-dir", "outbox.path", dir.display().to_string()),
+        None => Overrides::none(),
+    }
+}
+
+/// The configuration under `overrides`, which begin with those of [`overrides`] as a rule.
+///
+/// # Errors
+/// A file that cannot be read, or everything that is wrong with it.
+pub fn load(cx: &Context, overrides: &Overrides) -> Result<Config, Failure> {
+    let document = document(cx)?;
+    Config::load(document.source(), overrides, &env).map_err(|complaints| complained(&cx.out, &complaints))
+}
+
+/// The configured server.
+///
+/// # Errors
+/// As [`load`].
+pub fn server(cx: &Context) -> Result<Server, Failure> {
+    let config = load(cx, &overrides(cx))?;
+    Ok(Server { listen: config.server.listen.to_string(), token: config.server.token })
+}
+
+/// Complaints about a file, as they end a command.
+pub fn complained(out: &Out, complaints: &Complaints) -> Failure {
+    let count = complaints.list().len();
+    let what = if count == 1 { "an error".to_owned() } else { format!("{count} errors") };
+    let details: Vec<Value> = complaints
+        .list()
+        .iter()
+        .map(|complaint| {
+            let (line, column) = complaints.place(complaint).unzip();
+            json!({ "line": line, "column": column, "message": complaint.message, "help": complaint.help })
+        })
+        .collect();
+    Failure::new(Exit::BadUsage, format!("{} has {what}", complaints.file()))
+        .drawn(complaints.drawn(out.complaint_style()))
+        .details(json!({ "file": complaints.file(), "complaints": details }))
+}
