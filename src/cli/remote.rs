@@ -45,7 +45,7 @@ Examples:
   understudy journeys start onboarding KYC-1
   understudy journeys do ref:KYC-1 submit_step step=1
   understudy journeys do ref:KYC-1 review decision=Approved
-  understudy journeys do ref:KYC-1 request_resubmission 'steps=[{\"step\":\"1\",\"reason_code\":\"RESUBMIT_BAD_QUALITY\"}]'
+  understudy journeys do ref:KYC-1 request_resubmission 'steps=[{\"step\":\"1\"}]'
   understudy journeys show ref:KYC-1
 
 An ID is a journey's id, or ref: and its reference.")]

@@ -270,10 +270,10 @@ mod tests {
             format!("{} {} | {}", failure.exit.code(), failure.message, failure.help.unwrap_or_default())
         };
         let illegal = json!({"code": "illegal_stimulus", "detail": "cannot review an open journey", "legal": ["submit_step", "cancel"]});
-        insta::assert_snapshot!(check(409, illegal), @"");
-        insta::assert_snapshot!(check(400, json!({"code": "unknown_flow", "detail": "no flow x; known are a, b", "known": ["a", "b"]})), @"");
-        insta::assert_snapshot!(check(404, json!({"code": "not_found", "detail": "there is no delivery d1"})), @"");
-        insta::assert_snapshot!(check(401, json!({"code": "unauthorized", "detail": "this server wants its token"})), @"");
-        insta::assert_snapshot!(check(503, json!({"code": "outbox_failed", "title": "Service Unavailable"})), @"");
+        insta::assert_snapshot!(check(409, illegal), @"1 cannot review an open journey | legal now: submit_step, cancel");
+        insta::assert_snapshot!(check(400, json!({"code": "unknown_flow", "detail": "no flow x; known are a, b", "known": ["a", "b"]})), @"2 no flow x; known are a, b |");
+        insta::assert_snapshot!(check(404, json!({"code": "not_found", "detail": "there is no delivery d1"})), @"1 there is no delivery d1 |");
+        insta::assert_snapshot!(check(401, json!({"code": "unauthorized", "detail": "this server wants its token"})), @"3 this server wants its token | give it with --token or in UNDERSTUDY_TOKEN");
+        insta::assert_snapshot!(check(503, json!({"code": "outbox_failed", "title": "Service Unavailable"})), @"3 Service Unavailable |");
     }
 }
