@@ -4,6 +4,7 @@
 mod deliveries;
 mod journeys;
 mod mails;
+mod model;
 mod ordered;
 
 use std::sync::Arc;

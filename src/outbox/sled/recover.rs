@@ -69,7 +69,7 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db) -> Result<Opene
         let (path, found, expected) = (dir.display().to_string(), meta.format.to_string(), FORMAT.to_string());
         return Err(OpenError::Format { path, found, expected });
     }
-    let limit = settings.segment_bytes.clamp(1 << 20, 1 << 30);
+    let limit = settings.segment_bytes.clamp(64 << 10, 1 << 30);
     let opened = archive::open(&dir.join("archive"), meta.as_ref(), limit);
     let (archive, appender) = opened.map_err(|error| match error {
         ArchiveError::Damaged(detail) => place.damaged(detail),
