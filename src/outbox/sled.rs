@@ -15,6 +15,8 @@ mod draft;
 mod live;
 mod read;
 mod recover;
+#[cfg(test)]
+mod tests;
 mod view;
 mod writer;
 
@@ -77,6 +79,8 @@ struct Core {
     given: AtomicU64,
     /// Numbers up to this one may be given: the store remembers them as given.
     reserved: AtomicU64,
+    /// Held as long as the store is open; given back after all else.
+    _lock: std::fs::File,
 }
 
 impl Core {
