@@ -6,7 +6,7 @@
 //! retention. Called by the sled outbox only; it never changes a byte that was acknowledged.
 //!
 //! ```text
-//!   push, push, push -> sync -> (the tree is written and synced) -> publish -> rotate when full
+//!   push, push, push -> sync -> (the tree is written and synced) -> publish -> rotate when full -> mark
 //!                                                                  from here on readers find it
 //! ```
 
@@ -162,11 +162,6 @@ impl Archive {
         }
         Ok(())
     }
-
-    #[cfg(test)]
-    pub(in crate::outbox) fn segments(&self) -> usize {
-        self.read().sealed.len() + 1
-    }
 }
 
 impl Appender {
@@ -242,10 +237,24 @@ impl Appender {
         Ok(())
     }
 
-    /// Notes that the store is closed in order with batch `number`: at the next start the tree must have it.
-    pub(in crate::outbox) fn close(&mut self, number: u64) -> io::Result<()> {
-        self.push(&Frame::Close { number });
-        self.sync()
+    /// Notes behind the last batch that the tree has batch `number` too: a tree that comes back without it has lost
+    /// it. Not synced, for no promise rests on it; the next batch overwrites it.
+    pub(in crate::outbox) fn mark(&mut self, number: u64) -> io::Result<()> {
+        let mut mark = Vec::new();
+        segment::encode(&Frame::Mark { number }, &mut mark);
+        self.file.write_all_at(&mark, u64::from(self.length))
+    }
+
+    /// Tells the disk to keep the mark.
+    pub(in crate::outbox) fn close(&mut self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// From here on every write fails, as on a full or broken disk.
+    #[cfg(test)]
+    pub(in crate::outbox) fn break_disk(&mut self) {
+        let path = segment::path(&self.archive.dir, self.segment);
+        self.file = Arc::new(File::open(path).expect("the segment is there"));
     }
 }
 
@@ -356,9 +365,9 @@ fn recover(dir: &Path, meta: &Meta, limit: u32) -> Result<(Arc<Archive>, Appende
 fn check_tail(dir: &Path, meta: &Meta, file: &File, found: &[u32]) -> Result<(), ArchiveError> {
     let mut newest = 0;
     let mut note = |_, frame| match frame {
-        // A batch may be there before the tree has it; after the close nothing may.
+        // A batch may be there before the tree has it; its mark may not.
         Frame::Batch { number } => newest = newest.max(number.saturating_sub(1)),
-        Frame::Close { number } => newest = newest.max(number),
+        Frame::Mark { number } => newest = newest.max(number),
         _ => {}
     };
     segment::scan(file, meta.archive_end.offset(), u32::MAX, &mut note)?;

@@ -4,6 +4,7 @@
 mod deliveries;
 mod journeys;
 mod mails;
+mod model;
 mod ordered;
 
 use std::sync::Arc;
@@ -71,11 +72,11 @@ const HOOK: &str = "demo";
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Second `s` of the tests' time.
-fn at(s: i64) -> Timestamp {
+pub(in crate::outbox) fn at(s: i64) -> Timestamp {
     Timestamp::from_micros(1_800_000_000_000_000 + s * 1_000_000)
 }
 
-fn journey(number: u64) -> Journey {
+pub(in crate::outbox) fn journey(number: u64) -> Journey {
     let state = idwise::State {
         phase: idwise::Phase::Open,
         system: idwise::SystemDecision::Incomplete,
@@ -105,7 +106,7 @@ fn deadline(kind: DeadlineKind, s: i64) -> Deadline {
 }
 
 /// The commit that starts `journey`.
-fn start(journey: Journey) -> Commit {
+pub(in crate::outbox) fn start(journey: Journey) -> Commit {
     Commit { journey, expected_version: None, messages: Vec::new(), key: None, fired: None, now: at(0) }
 }
 
@@ -121,7 +122,7 @@ fn key(name: &str, request: u8) -> NewKey {
 }
 
 /// The journey's next event, owed to `to`.
-fn emit(commit: &mut Commit, to: &[(&str, i64)]) -> EventId {
+pub(in crate::outbox) fn emit(commit: &mut Commit, to: &[(&str, i64)]) -> EventId {
     let journey = &mut commit.journey;
     journey.sequence += 1;
     let event_id = EventId::mint(Seed(0), journey.id, journey.sequence);

@@ -184,8 +184,8 @@ pub(in crate::outbox) enum Frame {
     Mail(Mail),
     /// All of batch `number` is before this.
     Batch { number: u64 },
-    /// The store was closed in order, with batch `number` complete in both places.
-    Close { number: u64 },
+    /// The tree has batch `number` too.
+    Mark { number: u64 },
 }
 
 /// What a frame can be found by.
@@ -237,7 +237,7 @@ impl Frame {
                 vec![FrameKey::Delivery(delivery.id), FrameKey::Resends(delivery.event_id)]
             }
             Frame::Mail(mail) => vec![FrameKey::Mail(mail.id.0)],
-            Frame::Batch { .. } | Frame::Close { .. } => Vec::new(),
+            Frame::Batch { .. } | Frame::Mark { .. } => Vec::new(),
         }
     }
 

@@ -15,6 +15,8 @@ mod draft;
 mod live;
 mod read;
 mod recover;
+#[cfg(test)]
+mod tests;
 mod view;
 mod writer;
 
@@ -46,7 +48,7 @@ pub struct SledSettings {
     pub cache_bytes: u64,
     /// How long what is over is kept, in provider time.
     pub retention: Duration,
-    /// An archive segment is closed when it has so many bytes; 1 MiB to 1 GiB.
+    /// An archive segment is closed when it has so many bytes; 64 KiB to 1 GiB.
     pub segment_bytes: u32,
 }
 
@@ -77,6 +79,8 @@ struct Core {
     given: AtomicU64,
     /// Numbers up to this one may be given: the store remembers them as given.
     reserved: AtomicU64,
+    /// Held as long as the store is open; given back after all else.
+    _lock: std::fs::File,
 }
 
 impl Core {

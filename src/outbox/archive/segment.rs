@@ -92,7 +92,7 @@ impl Summary {
                 self.mails.add(mail.id.0);
                 self.newest = self.newest.max(mail.created_at);
             }
-            Frame::Batch { .. } | Frame::Close { .. } => {}
+            Frame::Batch { .. } | Frame::Mark { .. } => {}
         }
     }
 }

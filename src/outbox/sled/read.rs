@@ -22,7 +22,7 @@ pub(super) fn delivery_of(frame: Frame, id: DeliveryId) -> Option<Delivery> {
         Frame::Attempt { delivery, .. } | Frame::Cancel { delivery, .. } | Frame::Resend { delivery, .. } => {
             Some(delivery)
         }
-        Frame::Mail(_) | Frame::Batch { .. } | Frame::Close { .. } => None,
+        Frame::Mail(_) | Frame::Batch { .. } | Frame::Mark { .. } => None,
     }
 }
 

@@ -3,20 +3,25 @@
 //! The tree's meta record and the archive must agree on the last batch, and the queue must hold as many rows as
 //! the counters say: sled can come back empty, or short of its last records, without an error.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::live::Live;
 use super::writer::said;
 use super::{Core, SledSettings};
+use crate::clock::Stopwatch;
 use crate::outbox::archive::{self, Appender, ArchiveError, segment};
 use crate::outbox::record::{self, FORMAT, Meta, StoredLane, keys};
 use crate::outbox::{OpenError, OutboxError, rules};
+
+/// sled's threads give its lock back within milliseconds; a machine under load may take longer.
+const STRAGGLERS: Duration = Duration::from_secs(5);
 
 /// Everything that an open store consists of.
 pub(super) struct Opened {
@@ -30,10 +35,24 @@ pub(super) struct Opened {
 pub(super) fn open(dir: &Path, settings: &SledSettings) -> Result<Opened, OpenError> {
     let place = Place(dir);
     fs::create_dir_all(dir).map_err(|error| place.io(&error))?;
+    let lock = lock(dir)?;
     let tree = open_tree(dir, settings)?;
-    match catch_unwind(AssertUnwindSafe(|| assemble(dir, settings, tree))) {
+    match catch_unwind(AssertUnwindSafe(|| assemble(dir, settings, tree, lock))) {
         Ok(opened) => opened,
         Err(panic) => Err(place.damaged(said(&*panic))),
+    }
+}
+
+/// Our own lock says whether somebody has the store. sled's alone would not do: its threads give it back a moment
+/// after the store was dropped.
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let place = Place(dir);
+    let options = File::options().write(true).create(true).truncate(false).open(dir.join("lock"));
+    let file = options.map_err(|error| place.io(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(place.locked()),
+        Err(TryLockError::Error(error)) => Err(place.io(&error)),
     }
 }
 
@@ -44,18 +63,25 @@ fn open_tree(dir: &Path, settings: &SledSettings) -> Result<sled::Db, OpenError>
         .cache_capacity(settings.cache_bytes)
         .flush_every_ms(None)
         .mode(sled::Mode::HighThroughput);
-    match catch_unwind(AssertUnwindSafe(|| config.open())) {
-        Ok(Ok(tree)) => Ok(tree),
-        Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
-            Err(OpenError::Locked { path: dir.display().to_string() })
+    let waiting = Stopwatch::start();
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| config.open())) {
+            Ok(Ok(tree)) => return Ok(tree),
+            Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+                // We hold our own lock, so this is what is left of a store of this process.
+                if waiting.elapsed() > STRAGGLERS {
+                    return Err(place.locked());
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Ok(Err(sled::Error::Io(error))) => return Err(place.io(&error)),
+            Ok(Err(error)) => return Err(place.damaged(error.to_string())),
+            Err(panic) => return Err(place.damaged(said(&*panic))),
         }
-        Ok(Err(sled::Error::Io(error))) => Err(place.io(&error)),
-        Ok(Err(error)) => Err(place.damaged(error.to_string())),
-        Err(panic) => Err(place.damaged(said(&*panic))),
     }
 }
 
-fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db) -> Result<Opened, OpenError> {
+fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> Result<Opened, OpenError> {
     let place = Place(dir);
     let stored = tree.get(keys::META).map_err(|error| place.damaged(error.to_string()))?;
     let meta: Option<Meta> = match stored {
@@ -69,7 +95,7 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db) -> Result<Opene
         let (path, found, expected) = (dir.display().to_string(), meta.format.to_string(), FORMAT.to_string());
         return Err(OpenError::Format { path, found, expected });
     }
-    let limit = settings.segment_bytes.clamp(1 << 20, 1 << 30);
+    let limit = settings.segment_bytes.clamp(64 << 10, 1 << 30);
     let opened = archive::open(&dir.join("archive"), meta.as_ref(), limit);
     let (archive, appender) = opened.map_err(|error| match error {
         ArchiveError::Damaged(detail) => place.damaged(detail),
@@ -91,6 +117,7 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db) -> Result<Opene
         given: AtomicU64::new(meta.journey_numbers),
         // Whatever was reserved may have been given: the first batch reserves more.
         reserved: AtomicU64::new(meta.journey_numbers),
+        _lock: lock,
     };
     Ok(Opened { core, archive: appender, meta, db })
 }
@@ -156,6 +183,10 @@ fn check(tree: &sled::Db, meta: &Meta, live: &Live) -> Result<(), String> {
 struct Place<'a>(&'a Path);
 
 impl Place<'_> {
+    fn locked(&self) -> OpenError {
+        OpenError::Locked { path: self.0.display().to_string() }
+    }
+
     fn damaged(&self, detail: String) -> OpenError {
         OpenError::Damaged { path: self.0.display().to_string(), detail }
     }

@@ -183,6 +183,7 @@ impl Writer {
         self.core.tree.flush()?;
         self.db.sync_data()?;
         self.archive.publish()?;
+        self.archive.mark(self.meta.batch)?;
         Ok(())
     }
 
@@ -209,12 +210,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives reserved journey numbers back, and notes in the archive that tree and archive are complete.
+    /// Gives reserved journey numbers back, and lets the disk keep the archive's mark.
     fn close(&mut self) -> Result<(), OutboxError> {
         let core = self.core.clone();
         self.meta.journey_numbers = core.given.load(Ordering::Relaxed);
         self.keep(View::new(&core.tree), &[])?;
-        self.archive.close(self.meta.batch)?;
+        self.archive.close()?;
         Ok(())
     }
 }

@@ -1,0 +1,302 @@
+//! What a crash, a cut or a bent file leaves behind: everything that was acknowledged, or a refusal to start.
+//! Never a store that is silently short, or empty.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::message::{Message, Outcome, Verdict};
+use crate::outbox::conformance::{at, emit, journey, start};
+use crate::outbox::{NewDelivery, NewMessage};
+use crate::rng::Seed;
+
+const HOOK: &str = "demo";
+
+fn open(dir: &Path) -> Result<SledOutbox, OpenError> {
+    let settings = SledSettings { segment_bytes: 64 << 10, cache_bytes: 1 << 20, ..SledSettings::default() };
+    SledOutbox::open(dir, settings)
+}
+
+/// Copies a store as a crash would leave it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            // A snapshot that sled replaces meanwhile may be gone.
+            let _ = fs::copy(entry.path(), target);
+        }
+    }
+}
+
+/// Starts journeys, each with one event; every second delivery is settled.
+async fn fill(outbox: &SledOutbox, numbers: std::ops::RangeInclusive<u64>) {
+    for number in numbers {
+        let mut commit = start(journey(number));
+        commit.now = at(number as i64);
+        emit(&mut commit, &[(HOOK, 0)]);
+        commit.messages[0].message.body = vec![b'x'; 1_500].into();
+        outbox.commit(commit).await.expect("a fresh journey");
+        if number % 2 == 0 {
+            let due = outbox.claim_deliveries(HOOK, at(0), 1).await.expect("a claim").rows.remove(0);
+            let n = number as i64;
+            let attempt = Attempt { n: 1, started_at: at(n), finished_at: at(n), outcome: Outcome::default() };
+            let attempt = Box::new(attempt);
+            let settlement =
+                Settlement::Attempt { lease: due.lease, attempt, verdict: Verdict::Delivered, notice: None };
+            outbox.settle(vec![settlement]).await.expect("a settlement");
+        }
+    }
+}
+
+/// Everything of `fill(1..=count)` is there.
+fn check_holds(outbox: &SledOutbox, count: u64) {
+    let ledger = outbox.ledger();
+    assert!(ledger.events >= count && ledger.journeys >= count, "{ledger:?}");
+    for number in 1..=count {
+        let journey = journey(number);
+        assert!(outbox.journey(journey.id).expect("an answer").is_some(), "journey {number}");
+        let events = outbox.events(Some(journey.id), None, 2).expect("an answer").items;
+        assert_eq!(events.len(), 1, "journey {number}");
+        assert_eq!(events[0].message.body.len(), 1_500);
+        let (delivery, _) = outbox.delivery(events[0].deliveries[0]).expect("an answer").expect("it is there");
+        assert_eq!(delivery.webhook, HOOK);
+    }
+}
+
+#[tokio::test]
+async fn a_kill_loses_nothing_that_was_acknowledged() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    for round in 1..=6_u64 {
+        fill(&outbox, round * 20 - 19..=round * 20).await;
+        let given = outbox.next_journey_number();
+        let killed = tempfile::tempdir().expect("a directory");
+        copy(dir.path(), killed.path());
+        let after = open(killed.path()).expect("a store that was killed opens");
+        check_holds(&after, round * 20);
+        assert_eq!(after.ledger(), outbox.ledger());
+        assert_eq!(after.horizon(), outbox.horizon());
+        assert!(after.next_journey_number() > given, "no number is given twice");
+        assert_eq!(after.last_instant(), outbox.last_instant());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_taken_in_mid_write_holds_what_was_acknowledged_or_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = Arc::new(open(dir.path()).expect("a fresh store"));
+    fill(&outbox, 1..=10).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    let writing = outbox.clone();
+    tasks.spawn(async move { fill(&writing, 11..=300).await });
+    while tasks.try_join_next().is_none() {
+        let before = outbox.ledger().events;
+        let killed = tempfile::tempdir().expect("a directory");
+        copy(dir.path(), killed.path());
+        match open(killed.path()) {
+            Ok(after) => check_holds(&after, before),
+            Err(OpenError::Damaged { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        tokio::task::yield_now().await;
+    }
+    check_holds(&outbox, 300);
+}
+
+#[tokio::test]
+async fn a_cut_or_bent_file_never_passes_for_a_whole_one() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    fill(&outbox, 1..=60).await;
+    let mut draw = Seed(7).draw(&[b"cuts"]);
+    let (mut opened, mut refused) = (0, 0);
+    for round in 0..90 {
+        let bent = tempfile::tempdir().expect("a directory");
+        copy(dir.path(), bent.path());
+        let segments = fs::read_dir(bent.path().join("archive")).expect("a directory").count() as u64 / 2 + 1;
+        let file = match round % 3 {
+            0 => bent.path().join("db"),
+            1 => bent.path().join("archive").join(format!("{segments:06}.seg")),
+            _ => bent.path().join("archive/000001.seg"),
+        };
+        let mut bytes = fs::read(&file).expect("a file");
+        let place = (draw.u64() % bytes.len() as u64) as usize;
+        if round % 2 == 0 {
+            bytes.truncate(place);
+        } else {
+            bytes[place] ^= 1 << (draw.u64() % 8);
+        }
+        fs::write(&file, bytes).expect("a file");
+        match open(bent.path()) {
+            // A bit of a page that is no longer used, or behind the end, changes nothing.
+            Ok(after) if after.broken().is_none() => {
+                opened += 1;
+                let whole = (1..=60).all(|number| {
+                    let id = journey(number).id;
+                    after.events(Some(id), None, 2).is_ok_and(|page| page.items.len() == 1)
+                        && after.journey(id).is_ok_and(|journey| journey.is_some())
+                });
+                assert!(whole || after.broken().is_some(), "round {round}: {} at {place}", file.display());
+            }
+            Ok(_) => refused += 1,
+            Err(OpenError::Damaged { .. } | OpenError::Io { .. }) => refused += 1,
+            Err(error) => panic!("round {round}: {error}"),
+        }
+    }
+    assert!(refused > 30, "{opened} opened, {refused} refused");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    fill(&outbox, 1..=80).await;
+    for (missing, said) in [
+        ("db", "the archive holds data, but the tree is empty"),
+        ("archive/000001.seg", "archive segment 1 is missing"),
+        ("archive", "archive segment 1 is missing"),
+    ] {
+        let bent = tempfile::tempdir().expect("a directory");
+        copy(dir.path(), bent.path());
+        let path = bent.path().join(missing);
+        if path.is_dir() {
+            fs::remove_dir_all(path).expect("a directory");
+        } else {
+            fs::remove_file(path).expect("a file");
+        }
+        // sled's snapshot of a log that is gone is of no use either.
+        if missing == "db" {
+            for entry in fs::read_dir(bent.path()).expect("a directory").flatten() {
+                if entry.file_name().to_string_lossy().starts_with("snap") {
+                    fs::remove_file(entry.path()).expect("a file");
+                }
+            }
+        }
+        let error = open(bent.path()).expect_err(missing).to_string();
+        assert!(error.contains("is damaged") && error.contains(said), "{missing}: {error}");
+        assert!(open(bent.path()).is_err(), "a second try does not help");
+    }
+    let bent = tempfile::tempdir().expect("a directory");
+    copy(dir.path(), bent.path());
+    fs::remove_file(bent.path().join("archive/000001.idx")).expect("an index");
+    check_holds(&open(bent.path()).expect("an index is made anew"), 80);
+}
+
+#[tokio::test]
+async fn a_tree_that_fell_behind_the_mark_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    fill(&outbox, 1..=3).await;
+    let behind = tempfile::tempdir().expect("a directory");
+    copy(dir.path(), behind.path());
+    fill(&outbox, 5..=5).await;
+    // The archive of now, the tree of one batch ago.
+    copy(&dir.path().join("archive"), &behind.path().join("archive"));
+    let error = open(behind.path()).expect_err("a batch is missing").to_string();
+    assert!(error.contains("was complete, but the tree ends with batch"), "{error}");
+}
+
+#[test]
+fn a_store_is_opened_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = open(dir.path()).expect("a fresh store");
+    let second = open(dir.path());
+    assert!(matches!(second, Err(OpenError::Locked { .. })), "{second:?}");
+    drop(first);
+    drop(open(dir.path()).expect("it was given back"));
+}
+
+#[tokio::test]
+async fn a_failed_write_ends_all_writing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let opened = recover::open(dir.path(), &SledSettings::default()).expect("a fresh store");
+    let core = Arc::new(opened.core);
+    let mut archive = opened.archive;
+    archive.break_disk();
+    let writer = writer::Writer::new(core.clone(), archive, opened.meta, opened.db, Duration::ZERO);
+    let (queue, items) = mpsc::channel(8);
+    let thread = std::thread::spawn(move || writer.run(items));
+    let outbox = SledOutbox { core, queue: Some(queue), writer: Some(thread) };
+    let mut changed = outbox.changed();
+    changed.mark_unchanged();
+    let mut commit = start(journey(1));
+    emit(&mut commit, &[(HOOK, 0)]);
+    let failed = outbox.commit(commit.clone()).await;
+    assert!(matches!(failed, Err(OutboxError::Broken(_))), "{failed:?}");
+    assert!(outbox.broken().is_some());
+    assert!(changed.has_changed().expect("the outbox lives"), "watchers are told");
+    assert_eq!(outbox.commit(commit).await, failed, "and it stays so");
+    assert!(outbox.settle(Vec::new()).await.is_err());
+    assert!(outbox.claim_deliveries(HOOK, at(9), 9).await.is_err());
+    drop(outbox);
+    let again = open(dir.path()).expect("nothing was written");
+    assert_eq!(again.ledger(), Ledger::default());
+}
+
+#[tokio::test]
+async fn retention_drops_what_is_over_and_keeps_what_is_pending() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings =
+        SledSettings { segment_bytes: 64 << 10, retention: Duration::from_secs(100), ..SledSettings::default() };
+    let outbox = SledOutbox::open(dir.path(), settings.clone()).expect("a fresh store");
+    fill(&outbox, 1..=200).await;
+    let files = || fs::read_dir(dir.path().join("archive")).expect("a directory").count();
+    let before = files();
+    outbox.expire(at(50)).await.expect("it expires");
+    assert_eq!(files(), before, "nothing is old enough");
+    outbox.expire(at(10_000)).await.expect("it expires");
+    let between = files();
+    assert!(between < before, "what was over is gone");
+    let due = outbox.claim_deliveries(HOOK, at(0), 1_000).await.expect("a claim").rows;
+    for due in &due {
+        assert!(outbox.delivery(due.id).expect("an answer").is_some(), "{} is pending", due.id);
+    }
+    let (last, over) = due.split_last().expect("some are pending");
+    let settlement = |due: &DueDelivery| {
+        let attempt = Attempt { n: 1, started_at: at(201), finished_at: at(201), outcome: Outcome::default() };
+        Settlement::Attempt { lease: due.lease, attempt: Box::new(attempt), verdict: Verdict::Delivered, notice: None }
+    };
+    outbox.settle(over.iter().map(settlement).collect()).await.expect("a settlement");
+    outbox.expire(at(10_000)).await.expect("it expires");
+    assert!(files() < between, "{} files of {between}", files());
+    let listed = outbox.deliveries(&DeliveryQuery::default(), None, 1_000).expect("a list");
+    assert!(listed.items.len() < 200 && listed.items.iter().any(|delivery| delivery.id == last.id));
+    assert!(outbox.event(EventId::mint(Seed(0), journey(1).id, 1)).expect("an answer").is_none(), "it is gone");
+    let ledger = outbox.ledger();
+    drop(outbox);
+    let again = SledOutbox::open(dir.path(), settings).expect("it opens");
+    assert_eq!((again.ledger().events, again.ledger().deliveries.waiting), (ledger.events, 1));
+    let due = again.claim_deliveries(HOOK, at(0), 9).await.expect("a claim").rows;
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [last.id]);
+}
+
+#[tokio::test]
+async fn many_producers_share_a_batch_and_each_has_its_answer() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = Arc::new(open(dir.path()).expect("a fresh store"));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 1..=200_u64 {
+        let outbox = outbox.clone();
+        tasks.spawn(async move {
+            let mut commit = start(journey(number % 100 + 1));
+            let message = Message { body: vec![b'y'; 100].into(), ..emitted(&mut commit) };
+            let to = vec![NewDelivery { webhook: HOOK.into(), due_at: at(0), ordered: true }];
+            commit.messages = vec![NewMessage { message, to }];
+            outbox.commit(commit).await
+        });
+    }
+    let answers = tasks.join_all().await;
+    let won = answers.iter().filter(|answer| answer.is_ok()).count();
+    let lost = answers.iter().filter(|answer| **answer == Err(OutboxError::Conflict)).count();
+    assert_eq!((won, lost), (100, 100), "J2: of two that conflict one wins");
+    assert_eq!(outbox.ledger().events, 100);
+}
+
+fn emitted(commit: &mut Commit) -> Message {
+    emit(commit, &[]);
+    commit.messages.remove(0).message
+}
