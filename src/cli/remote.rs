@@ -22,8 +22,16 @@ pub struct Remote {
     pub token: Option<Secret>,
 }
 
-fn secret(text: &str) -> Result<Secret, String> {
-    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(Secret::new(text)) }
+/// An empty one is none: that is how compose files pass on a variable that is not set.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+impl Remote {
+    /// The token that was given, if one was.
+    pub fn token(&self) -> Option<&Secret> {
+        self.token.as_ref().filter(|token| !token.expose().is_empty())
+    }
 }
 
 /// Where a list starts and how long it is.

@@ -130,7 +130,7 @@ fn address(
     remote: &Remote,
     configured: impl FnOnce() -> Result<settings::Server, Failure>,
 ) -> Result<(Url, Option<Secret>), Failure> {
-    if let (Some(server), Some(token)) = (&remote.server, &remote.token) {
+    if let (Some(server), Some(token)) = (&remote.server, remote.token()) {
         return Ok((checked(server)?, Some(token.clone())));
     }
     let configured = match configured() {
@@ -148,7 +148,7 @@ fn address(
         })?,
     };
     let same = own.is_some_and(|own| own.origin() == base.origin());
-    let token = remote.token.clone().or_else(|| configured.filter(|_| same).and_then(|server| server.token));
+    let token = remote.token().cloned().or_else(|| configured.filter(|_| same).and_then(|server| server.token));
     Ok((base, token))
 }
 
@@ -247,6 +247,7 @@ mod tests {
         check(Some("http://127.0.0.1:4740"), None, ("http://127.0.0.1:4740/", Some("own")));
         check(Some("http://elsewhere.test"), None, ("http://elsewhere.test/", None));
         check(Some("http://elsewhere.test"), Some("t"), ("http://elsewhere.test/", Some("t")));
+        check(None, Some(""), ("http://127.0.0.1:4740/", Some("own")));
         check(None, Some("t"), ("http://127.0.0.1:4740/", Some("t")));
     }
 
