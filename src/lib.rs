@@ -10,11 +10,12 @@
 
 pub mod app;
 pub mod chance;
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod delivery;
 mod embed;
-pub mod commands;
 pub mod http;
 pub mod ids;
 pub mod message;
@@ -26,7 +27,6 @@ pub mod reader;
 pub mod rng;
 pub mod scenario;
 pub mod secret;
-pub mod cli;
 pub mod stage;
 pub mod transport;
 

@@ -44,8 +44,8 @@ pub struct Keyed {
 pub struct Applied {
     /// When it arrived.
     pub at: Timestamp,
-    /// The stimulus's word.
-    pub stimulus: &'static str,
+    /// The stimulus's word, and what it was done with: `submit_step 1`.
+    pub stimulus: String,
     /// The journey as it is now.
     pub journey: Journey,
     /// The events, in order.
@@ -128,7 +128,7 @@ impl App {
             fired: None,
             now,
         };
-        self.commit("start", commit, journey, Vec::new()).await
+        self.commit("start".to_owned(), commit, journey, Vec::new()).await
     }
 
     /// Does something to a journey. When this returns `Ok`, all that follows from it is durable.
@@ -159,7 +159,11 @@ impl App {
             fired: manner.fired,
             now,
         };
-        self.commit(stimulus.name(), commit, decided.journey, events).await
+        let said = match stimulus.object() {
+            Some(object) => format!("{} {object}", stimulus.name()),
+            None => stimulus.name().to_owned(),
+        };
+        self.commit(said, commit, decided.journey, events).await
     }
 
     /// A journey's deadline fell due: the stimulus it stands for is applied, or, where that means nothing any more,
@@ -227,7 +231,7 @@ impl App {
 
     async fn commit(
         &self,
-        stimulus: &'static str,
+        stimulus: String,
         commit: Commit,
         journey: Journey,
         events: Vec<Message>,

@@ -41,6 +41,8 @@ fn level(asked: Option<LogLevel>, command: &Command) -> LevelFilter {
         (Some(LogLevel::Debug), _) => LevelFilter::DEBUG,
         (Some(LogLevel::Trace), _) => LevelFilter::TRACE,
         (None, Command::Serve(_)) => LevelFilter::INFO,
+        // Its timeline tells of every attempt.
+        (None, Command::Replay(_)) => LevelFilter::ERROR,
         (None, _) => LevelFilter::WARN,
     }
 }

@@ -103,7 +103,8 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
     let (mode, time) = pace(args, scenario)?;
     let webhooks = webhooks(args, config, scenario, time)?;
     // Each play has a store of its own, so that a running server keeps its own and plays do not meet.
-    let directory = tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("cannot make a store: {error}")))?;
+    let directory =
+        tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("cannot make a store: {error}")))?;
     let (applied_to, applied) = mpsc::channel(WATCHED);
     let (tried_to, tried) = mpsc::channel(WATCHED);
     let (line_to, lines) = mpsc::channel(WATCHED);
@@ -121,9 +122,13 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
     };
     let config = &Config { email: scenario.email.clone().unwrap_or_else(|| config.email.clone()), ..config.clone() };
     let flows = with_flows(config, scenario.flows.iter().cloned());
-    let stage = Stage::set(config, &webhooks, flows, staging).await.map_err(|e| Failure::could_not_run(e.to_string()))?;
+    let stage =
+        Stage::set(config, &webhooks, flows, staging).await.map_err(|e| Failure::could_not_run(e.to_string()))?;
     let what = Play { scenario, seed, journeys: args.journeys, time };
-    cx.out.talk(&format!("{} (seed {seed})", scenario.name));
+    if cx.out.format() == Output::Text {
+        let title = format!("{} (seed {seed})", super::text::clean(&scenario.name));
+        cx.out.line(&cx.out.paint().paint(Style::new().underline(), &title))?;
+    }
     let mut printer = Printer::new(cx, args.journeys, scenario);
     let playing = async {
         let played = play(&stage.running.app, &what, Some(line_to)).await;
@@ -309,7 +314,8 @@ fn verdict(cx: &Context, report: &Report) -> Vec<String> {
 fn finish(cx: &Context, args: &ReplayArgs, reports: Vec<Report>) -> Result<Exit, Failure> {
     let several = reports.len() > 1;
     let Some(report) = Report::all(reports) else { return Ok(Exit::Yes) };
-    let json = serde_json::to_value(&report).map_err(|error| Failure::could_not_run(format!("cannot write the report: {error}")))?;
+    let json = serde_json::to_value(&report)
+        .map_err(|error| Failure::could_not_run(format!("cannot write the report: {error}")))?;
     for target in &args.reports {
         std::fs::write(&target.path, format!("{json:#}\n"))
             .map_err(|error| Failure::could_not_run(format!("cannot write {}: {error}", target.path.display())))?;

@@ -67,7 +67,8 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        let of = |kind| signal(kind).map_err(|error| Failure::could_not_run(format!("cannot wait for signals: {error}")));
+        let of =
+            |kind| signal(kind).map_err(|error| Failure::could_not_run(format!("cannot wait for signals: {error}")));
         Ok(Signals {
             terminate: of(SignalKind::terminate())?,
             interrupt: of(SignalKind::interrupt())?,

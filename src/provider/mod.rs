@@ -156,6 +156,13 @@ impl Stimulus {
             Stimulus::Idwise(stimulus) => stimulus.name(),
         }
     }
+
+    /// What it is done with, for people: the step, the decision, the change.
+    pub fn object(&self) -> Option<String> {
+        match self {
+            Stimulus::Idwise(stimulus) => stimulus.object(),
+        }
+    }
 }
 
 /// What followed from a stimulus and is told to webhooks.

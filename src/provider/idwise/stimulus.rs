@@ -167,6 +167,29 @@ impl Stimulus {
         }
     }
 
+    /// What it is done with, for people: the step, the change, the decision where there is no choice.
+    pub fn object(&self) -> Option<String> {
+        match self {
+            Stimulus::SubmitStep { step } => Some(step.clone()),
+            Stimulus::FinishProcessing { decision } | Stimulus::AmendAml { decision } => {
+                decision.as_ref().and_then(only)
+            }
+            Stimulus::FinishSpotCheck { decision } => only(decision),
+            Stimulus::Review { decision, .. } => only(decision),
+            Stimulus::AmlMonitorUpdate { change, .. } => Some(change.to_string()),
+            Stimulus::RequestResubmission { steps } | Stimulus::RenewalDue { steps, .. } => {
+                let steps: Vec<&str> = steps.iter().map(|required| required.step.as_str()).collect();
+                (!steps.is_empty()).then(|| steps.join(", "))
+            }
+            Stimulus::Start
+            | Stimulus::Complete
+            | Stimulus::WhitelistAml
+            | Stimulus::RenewalDeadline
+            | Stimulus::Cancel
+            | Stimulus::Delete => None,
+        }
+    }
+
     /// What a deadline turns into.
     pub fn from_deadline(kind: DeadlineKind) -> Self {
         match kind {
@@ -174,5 +197,13 @@ impl Stimulus {
             DeadlineKind::RenewalDue => Stimulus::RenewalDue { steps: Vec::new(), deadline: None },
             DeadlineKind::RenewalDeadline => Stimulus::RenewalDeadline,
         }
+    }
+}
+
+/// The one value that can be drawn, where there is only one.
+fn only<T: Copy + std::fmt::Display>(weights: &Weights<T>) -> Option<String> {
+    match weights.pairs() {
+        [(value, _)] => Some(value.to_string()),
+        _ => None,
     }
 }

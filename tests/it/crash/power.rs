@@ -59,8 +59,12 @@ fn d1_d9_five_power_cuts_lose_nothing_that_was_acknowledged() {
         return;
     }
     let home = tempfile::tempdir().expect("a directory");
-    let (image, disk, copy, other) =
-        (home.path().join("disk.img"), home.path().join("disk"), home.path().join("copy.img"), home.path().join("other"));
+    let (image, disk, copy, other) = (
+        home.path().join("disk.img"),
+        home.path().join("disk"),
+        home.path().join("copy.img"),
+        home.path().join("other"),
+    );
     let made = run(Command::new("truncate").args(["-s", "256M"]).arg(&image))
         && run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image));
     let mounted = made.then(|| Mounted::new(&image, &disk)).flatten();

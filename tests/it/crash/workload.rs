@@ -64,9 +64,11 @@ impl Load {
         let threads = (0..THREADS)
             .map(|_| {
                 let (stop, memory) = (stop.clone(), memory.clone());
-                std::thread::spawn(move || {
-                    while !stop.load(Ordering::Relaxed) && journey(address, &memory).is_some() {}
-                })
+                std::thread::spawn(
+                    move || {
+                        while !stop.load(Ordering::Relaxed) && journey(address, &memory).is_some() {}
+                    },
+                )
             })
             .collect();
         Load { stop, threads }
@@ -84,7 +86,8 @@ impl Load {
 /// One journey's two steps; `None` when the server is gone.
 fn journey(address: SocketAddr, memory: &Memory) -> Option<()> {
     let n = memory.references.fetch_add(1, Ordering::Relaxed);
-    let started = post(address, "/api/v1/journeys", &json!({ "flow": "onboarding", "reference_no": format!("LOAD-{n}") }))?;
+    let started =
+        post(address, "/api/v1/journeys", &json!({ "flow": "onboarding", "reference_no": format!("LOAD-{n}") }))?;
     assert_eq!(started.status, 201, "{}", started.text());
     let id = started.json()["id"].as_str().expect("an id").to_owned();
     for step in ["1", "2"] {
