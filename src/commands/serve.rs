@@ -79,6 +79,10 @@ impl Signals {
 
 fn overrides(cx: &Context, args: &ServeArgs) -> Overrides {
     let mut overrides = settings::overrides(cx);
+    // The variable that clients read as well, so that one export serves both.
+    if let Some(token) = settings::env("UNDERSTUDY_TOKEN").filter(|token| !token.is_empty()) {
+        overrides = overrides.with("UNDERSTUDY_TOKEN", "server.token", token);
+    }
     if let Some(listen) = &args.listen {
         overrides = overrides.with("--listen", "server.listen", listen.clone());
     }

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::{Context, Out};
 use crate::config::{Config, SHIPPED};
 use crate::reader::{Complaints, Overrides, Source};
+use crate::scenario::Vocabulary;
 use crate::secret::Secret;
 
 /// Where the configured server listens, and its token.
@@ -115,6 +116,18 @@ fn server_alone(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Serv
         None => Some(token),
     });
     Some(Server { listen, token: token.map(Secret::new) })
+}
+
+/// What scenarios may name under `config`, and what they inherit from it.
+pub fn vocabulary(config: &Config) -> Vocabulary<'_> {
+    Vocabulary {
+        environment: config.environment,
+        flows: &config.flows,
+        delivery: &config.delivery,
+        email: &config.email,
+        finished_journey_on_review: config.idwise.finished_journey_on_review,
+        env: &env,
+    }
 }
 
 /// Complaints about a file, as they end a command.
