@@ -244,6 +244,18 @@ pub enum Settlement {
     },
 }
 
+impl Settlement {
+    /// The claim that it ends.
+    pub fn lease(&self) -> Lease {
+        match self {
+            Settlement::Attempt { lease, .. }
+            | Settlement::Digest { lease, .. }
+            | Settlement::Mail { lease, .. }
+            | Settlement::Deadline { lease } => *lease,
+        }
+    }
+}
+
 /// What an event's place in the outbox is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRecord {
