@@ -1,4 +1,5 @@
-//! Measures the sled outbox: `cargo bench --bench outbox [-- rounds]`. Prints figures, bounded to about a minute.
+//! Measures the sled outbox: `cargo bench --bench outbox [-- ROUNDS | million]`. Prints figures; without an
+//! argument bounded to about half a minute.
 //!
 //! Durable commits per second with one producer and with 256, the whole cycle (commit, claim, settle), and rounds
 //! through a standing backlog, in which memory and disk must stay flat.
@@ -16,6 +17,8 @@ use understudy::outbox::{Commit, NewDelivery, NewMessage, Outbox, Settlement, Sl
 use understudy::provider::{Environment, Journey, State, idwise};
 
 const LANES: u64 = 256;
+const JOURNEYS: u64 = 1_024;
+const BACKLOG: u64 = 10_240;
 
 fn at(s: u64) -> Timestamp {
     Timestamp::from_micros(1_800_000_000_000_000 + s as i64)
@@ -75,7 +78,7 @@ async fn produce(outbox: &Arc<SledOutbox>, from: u64, count: u64, producers: u64
         tasks.spawn(async move {
             let mut n = from + producer;
             while n < from + count {
-                outbox.commit(commit(n, 1_024)).await.expect("a commit");
+                outbox.commit(commit(n, JOURNEYS)).await.expect("a commit");
                 n += producers;
             }
         });
@@ -142,14 +145,17 @@ fn resident_mib() -> u64 {
     line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
-async fn run(dir: &Path, rounds: u64) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+fn open(dir: &Path) -> io::Result<Arc<SledOutbox>> {
     let settings = SledSettings { retention: std::time::Duration::ZERO, ..SledSettings::default() };
-    let outbox = Arc::new(SledOutbox::open(dir, settings.clone()).map_err(io::Error::other)?);
-    let mut n = 1_024_u64;
+    SledOutbox::open(dir, settings).map(Arc::new).map_err(io::Error::other)
+}
+
+async fn rates(dir: &Path) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let outbox = open(dir)?;
+    let mut n = JOURNEYS;
     // The journeys come to be first.
     produce(&outbox, 0, n, 64).await;
-    let disk = |dir: &Path| (size(&dir.join("archive")) >> 20, (size(dir) - size(&dir.join("archive"))) >> 20);
     for (producers, count) in [(1, 5_000), (16, 40_000), (256, 100_000)] {
         let watch = Stopwatch::start();
         produce(&outbox, n, count, producers).await;
@@ -159,27 +165,34 @@ async fn run(dir: &Path, rounds: u64) -> io::Result<()> {
     let watch = Stopwatch::start();
     let waiting = outbox.ledger().deliveries.waiting;
     consume(&outbox, waiting).await;
-    writeln!(out, "drain of {waiting}: {:>8.0}/s", waiting as f64 / watch.elapsed().as_secs_f64())?;
-    produce(&outbox, n, 10_240, 256).await;
-    n += 10_240;
+    writeln!(out, "drain of {waiting}: {:>8.0}/s", waiting as f64 / watch.elapsed().as_secs_f64())
+}
+
+/// Rounds of 200,000 items through a standing backlog.
+async fn rounds(dir: &Path, rounds: u64) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let outbox = open(dir)?;
+    produce(&outbox, 0, JOURNEYS, 64).await;
+    produce(&outbox, JOURNEYS, BACKLOG, 256).await;
+    let mut n = JOURNEYS + BACKLOG;
     for round in 1..=rounds {
         let watch = Stopwatch::start();
         let count = 200_000;
         let (_, _) = tokio::join!(produce(&outbox, n, count, 256), consume(&outbox, count));
         n += count;
-        let took = watch.elapsed().as_secs_f64();
+        let rate = count as f64 / watch.elapsed().as_secs_f64();
         outbox.expire(Timestamp::MAX).await.map_err(io::Error::other)?;
-        let (archive, tree) = disk(dir);
-        let memory = resident_mib();
+        let archive = size(&dir.join("archive"));
+        let tree = (size(dir) - archive) >> 20;
+        let (archive, memory) = (archive >> 20, resident_mib());
         writeln!(
             out,
-            "round {round}: {:>8.0} items/s, resident {memory} MiB, tree {tree} MiB, archive {archive} MiB",
-            count as f64 / took
+            "round {round}: {rate:>8.0} items/s, resident {memory} MiB, tree {tree} MiB, archive {archive} MiB"
         )?;
     }
     drop(outbox);
     let watch = Stopwatch::start();
-    let outbox = SledOutbox::open(dir, settings).map_err(io::Error::other)?;
+    let outbox = open(dir)?;
     let waiting = outbox.ledger().deliveries.waiting;
     writeln!(out, "opened with {waiting} pending in {:.3} s", watch.elapsed().as_secs_f64())
 }
@@ -209,6 +222,10 @@ async fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     match arguments.first().map(String::as_str) {
         Some("million") => million(dir.path()).await,
-        rounds => run(dir.path(), rounds.and_then(|rounds| rounds.parse().ok()).unwrap_or(5)).await,
+        Some(count) => rounds(dir.path(), count.parse().map_err(io::Error::other)?).await,
+        None => {
+            rates(&dir.path().join("rates")).await?;
+            rounds(&dir.path().join("rounds"), 3).await
+        }
     }
 }
