@@ -63,9 +63,10 @@ fn commit(n: u64, journeys: u64) -> Commit {
         environment: Environment::Sandbox,
         created_at: at(n),
         body: vec![b'x'; 400].into(),
+        forms: Vec::new(),
     };
     let webhook = Arc::from(format!("hook-{}", n % LANES));
-    let to = vec![NewDelivery { webhook, due_at: at(n), ordered: false }];
+    let to = vec![NewDelivery { webhook, due_at: at(n), ordered: false, form: 0 }];
     let expected_version = (version > 1).then(|| version - 1);
     Commit { journey, expected_version, messages: vec![NewMessage { message, to }], key: None, fired: None, now: at(n) }
 }

@@ -189,7 +189,12 @@ impl Understudy {
     /// # Errors
     /// [`EmbedError::Refused`].
     pub async fn start_journey(&self, reference_no: &str) -> Result<JourneyId, EmbedError> {
-        let new = NewJourney { flow: self.flow.clone(), reference_no: reference_no.to_owned(), environment: None };
+        let new = NewJourney {
+            flow: self.flow.clone(),
+            reference_no: reference_no.to_owned(),
+            environment: None,
+            opening: None,
+        };
         match self.stage.running.app.start_journey(new, None).await.map_err(EmbedError::Refused)? {
             Answer::Done(applied) => Ok(applied.journey.id),
             Answer::Repeated(_) => Err(EmbedError::Stimulus("a call without a key cannot be a repetition".to_owned())),

@@ -110,6 +110,7 @@ impl Stage {
         let redactor = redactor(config, webhooks);
         let parts = Parts {
             provider: config.provider,
+            dialect: config.dialect,
             environment: config.environment,
             seed,
             clock: staging.clock,

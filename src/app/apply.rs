@@ -12,9 +12,11 @@ use crate::app::App;
 use crate::clock::{Clock as _, Timestamp};
 use crate::delivery::engine::{Input, LaneKey};
 use crate::ids::{EventId, JourneyId};
-use crate::message::Message;
+use crate::message::{Endpoint, Form, Message};
 use crate::outbox::{Commit, Lease, NewDelivery, NewKey, NewMessage, OutboxError};
-use crate::provider::{self, Context, DeadlineKind, Environment, Event, Journey, Rejected, StartError, Stimulus};
+use crate::provider::{
+    self, Context, DeadlineKind, Dialect, Environment, Event, Journey, Rejected, Rendered, StartError, Stimulus,
+};
 use crate::rng::Draw;
 
 /// A journey to be started.
@@ -26,6 +28,8 @@ pub struct NewJourney {
     pub reference_no: String,
     /// Where it belongs; the provider's default when absent.
     pub environment: Option<Environment>,
+    /// What is done to it in the same breath; see [`provider::opening`].
+    pub opening: Option<Stimulus>,
 }
 
 /// Makes a call idempotent.
@@ -106,7 +110,7 @@ pub struct Manner<'a> {
 }
 
 impl App {
-    /// Starts a journey. No event follows.
+    /// Starts a journey, and does its opening to it in the same write.
     ///
     /// # Errors
     /// [`AppError`]; nothing was created then.
@@ -118,17 +122,27 @@ impl App {
         let now = self.clock.now();
         let number = self.outbox.next_journey_number();
         let environment = new.environment.unwrap_or(self.environment);
-        let journey =
+        let mut journey =
             provider::start(self.seed, number, &new.reference_no, environment, &flow, now).map_err(AppError::Start)?;
+        let (mut stimulus, mut messages) = ("start".to_owned(), Vec::new());
+        if let Some(opening) = new.opening {
+            let mut draw = self.seed.draw(&[b"opening", &number.to_le_bytes()]);
+            let mut cx = Context { now, flow: &flow, seed: self.seed, draw: &mut draw };
+            let decided = provider::transition(&journey, &opening, &mut cx).map_err(AppError::Rejected)?;
+            messages = self.messages(&decided.journey, 1, &decided.events, now);
+            journey = Journey { version: 1, sequence: messages.len() as u64, ..decided.journey };
+            stimulus = said(&opening);
+        }
+        let events: Vec<Message> = messages.iter().map(|new| new.message.clone()).collect();
         let commit = Commit {
-            key: keyed.map(|k| new_key(k, &journey, &[])),
+            key: keyed.map(|k| new_key(k, &journey, &events)),
             journey: journey.clone(),
             expected_version: None,
-            messages: Vec::new(),
+            messages,
             fired: None,
             now,
         };
-        self.commit("start".to_owned(), commit, journey, Vec::new()).await
+        self.commit(stimulus, commit, journey, events).await
     }
 
     /// Does something to a journey. When this returns `Ok`, all that follows from it is durable.
@@ -149,7 +163,8 @@ impl App {
         let mut cx = Context { now, flow: &flow, seed: self.seed, draw: &mut draw };
         let mut decided = provider::transition(&journey, stimulus, &mut cx).map_err(AppError::Rejected)?;
         decided.journey.deadlines.retain(|deadline| !manner.scripted.contains(&deadline.kind));
-        let messages = self.messages(&journey, &decided.journey, &decided.events, now);
+        let messages = self.messages(&decided.journey, journey.sequence + 1, &decided.events, now);
+        decided.journey.sequence = journey.sequence + messages.len() as u64;
         let events: Vec<Message> = messages.iter().map(|new| new.message.clone()).collect();
         let commit = Commit {
             key: manner.keyed.map(|k| new_key(k, &decided.journey, &events)),
@@ -159,11 +174,7 @@ impl App {
             fired: manner.fired,
             now,
         };
-        let said = match stimulus.object() {
-            Some(object) => format!("{} {object}", stimulus.name()),
-            None => stimulus.name().to_owned(),
-        };
-        self.commit(said, commit, decided.journey, events).await
+        self.commit(said(stimulus), commit, decided.journey, events).await
     }
 
     /// A journey's deadline fell due: the stimulus it stands for is applied, or, where that means nothing any more,
@@ -203,30 +214,55 @@ impl App {
         }
     }
 
-    /// Renders each event once and addresses it to the endpoints that want it.
-    fn messages(&self, before: &Journey, after: &Journey, events: &[Event], now: Timestamp) -> Vec<NewMessage> {
+    /// Renders each event once per dialect that is spoken, and addresses it to the endpoints that want it. An event that
+    /// no dialect spoken here knows is none: it gets no number.
+    fn messages(&self, journey: &Journey, first: u64, events: &[Event], now: Timestamp) -> Vec<NewMessage> {
         let endpoints = self.endpoints.all();
-        let numbered = events.iter().zip(before.sequence + 1..);
-        numbered
-            .map(|(event, sequence)| {
-                let event_id = EventId::mint(self.seed, before.id, sequence);
-                let wants = endpoints.iter().filter(|e| e.wants(event.kind(), before.environment));
-                NewMessage {
-                    message: Message {
-                        event_id,
-                        event_type: event.kind().to_owned(),
-                        journey_id: Some(before.id),
-                        sequence,
-                        environment: before.environment,
-                        created_at: now,
-                        body: provider::render(event, event_id, after).into(),
-                    },
-                    to: wants
-                        .map(|e| NewDelivery { webhook: Arc::from(e.name.as_str()), due_at: now, ordered: e.ordered })
-                        .collect(),
-                }
-            })
-            .collect()
+        let mut messages = Vec::with_capacity(events.len());
+        for event in events {
+            let sequence = first + messages.len() as u64;
+            let event_id = EventId::mint(self.seed, journey.id, sequence);
+            messages.extend(self.message(journey, event, event_id, sequence, &endpoints, now));
+        }
+        messages
+    }
+
+    fn message(
+        &self,
+        journey: &Journey,
+        event: &Event,
+        event_id: EventId,
+        sequence: u64,
+        endpoints: &[Arc<Endpoint>],
+        now: Timestamp,
+    ) -> Option<NewMessage> {
+        let others =
+            endpoints.iter().map(|e| e.dialect).filter(|dialect| *dialect != self.dialect).collect::<BTreeSet<_>>();
+        let dialects = std::iter::once(self.dialect).chain(others);
+        let spoken: Vec<(Dialect, Rendered)> =
+            dialects.filter_map(|d| Some((d, provider::render(event, event_id, journey, d)?))).collect();
+        let to = endpoints.iter().filter_map(|e| {
+            let form = spoken.iter().position(|(dialect, _)| *dialect == e.dialect)?;
+            let wanted = e.wants(spoken[form].1.event_type, journey.environment);
+            let webhook = Arc::from(e.name.as_str());
+            wanted.then(|| NewDelivery { webhook, due_at: now, ordered: e.ordered, form: form as u8 })
+        });
+        let to = to.collect();
+        let mut forms = spoken
+            .into_iter()
+            .map(|(_, rendered)| Form { event_type: rendered.event_type.to_owned(), body: rendered.body.into() });
+        let own = forms.next()?;
+        let message = Message {
+            event_id,
+            event_type: own.event_type,
+            journey_id: Some(journey.id),
+            sequence,
+            environment: journey.environment,
+            created_at: now,
+            body: own.body,
+            forms: forms.collect(),
+        };
+        Some(NewMessage { message, to })
     }
 
     async fn commit(
@@ -262,4 +298,12 @@ impl App {
 
 fn new_key(keyed: Keyed, journey: &Journey, events: &[Message]) -> NewKey {
     NewKey { answer: (keyed.answer)(journey, events), key: keyed.key, request: keyed.request }
+}
+
+/// A stimulus as people say it: `submit_step 1`.
+fn said(stimulus: &Stimulus) -> String {
+    match stimulus.object() {
+        Some(object) => format!("{} {object}", stimulus.name()),
+        None => stimulus.name().to_owned(),
+    }
 }

@@ -24,7 +24,7 @@ use crate::delivery::engine::{Input, LaneKey};
 use crate::delivery::shell::Endpoints;
 use crate::message::Endpoint;
 use crate::outbox::Outbox;
-use crate::provider::{Environment, Flow, ProviderKind};
+use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
 
 pub use apply::{AppError, Applied, Keyed, NewJourney};
@@ -37,6 +37,8 @@ const JOURNEY_LOCKS: usize = 1_024;
 pub struct App {
     /// Which provider it plays.
     pub provider: ProviderKind,
+    /// The era of its documentation that it speaks, unless an endpoint asks for another.
+    pub dialect: Dialect,
     /// Where journeys belong that name no environment.
     pub environment: Environment,
     /// The source of ids and chance.

@@ -20,7 +20,7 @@ use crate::delivery::attempt::{Bench, Tried};
 use crate::delivery::shell::{Endpoints, INPUTS, Shell, StopTokens};
 use crate::message::Endpoint;
 use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
-use crate::provider::{Environment, Flow, ProviderKind};
+use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
 use crate::secret::Redactor;
 use crate::transport::{HttpSettings, HttpTransport, MailSettings, Mailer, Transport};
@@ -63,6 +63,8 @@ pub struct Watchers {
 pub struct Parts {
     /// Which provider it plays.
     pub provider: ProviderKind,
+    /// The era of its documentation that it speaks, unless an endpoint asks for another.
+    pub dialect: Dialect,
     /// Where journeys belong that name no environment.
     pub environment: Environment,
     /// The source of ids and chance.
@@ -154,6 +156,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
     let (inputs, inbound) = mpsc::channel(INPUTS);
     let app = Arc::new(App {
         provider: parts.provider,
+        dialect: parts.dialect,
         environment: parts.environment,
         seed: parts.seed,
         clock: clock.clone(),

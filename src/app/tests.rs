@@ -14,7 +14,7 @@ use crate::message::{
 };
 use crate::outbox::{DeliveryQuery, OutboxError};
 use crate::provider::idwise::{self, StepDefinition, StepKind, SystemDecision};
-use crate::provider::{self, Environment, Flow, ProviderKind, Stimulus};
+use crate::provider::{self, Dialect, Environment, Flow, ProviderKind, Stimulus};
 use crate::rng::Seed;
 use crate::transport::{HttpSettings, MailSettings, Transport};
 
@@ -67,6 +67,7 @@ fn endpoint(name: &str) -> Endpoint {
     Endpoint {
         name: name.into(),
         environment: Environment::Sandbox,
+        dialect: Dialect::current(ProviderKind::Idwise),
         types: vec!["*".into()],
         url: "http://127.0.0.1:9/hook".parse().unwrap(),
         error_emails: vec!["ops@example.com".into()],
@@ -86,6 +87,7 @@ fn endpoint(name: &str) -> Endpoint {
 async fn provider(network: Arc<Scripted>, endpoints: Vec<Endpoint>) -> Running {
     let parts = Parts {
         provider: ProviderKind::Idwise,
+        dialect: Dialect::current(ProviderKind::Idwise),
         environment: Environment::Sandbox,
         seed: Seed(1),
         clock: ClockMode::Manual,
@@ -103,7 +105,8 @@ async fn provider(network: Arc<Scripted>, endpoints: Vec<Endpoint>) -> Running {
 }
 
 async fn begin(running: &Running, reference_no: &str) -> JourneyId {
-    let new = NewJourney { flow: "onboarding".into(), reference_no: reference_no.into(), environment: None };
+    let new =
+        NewJourney { flow: "onboarding".into(), reference_no: reference_no.into(), environment: None, opening: None };
     match running.app.start_journey(new, None).await.expect("it starts") {
         Answer::Done(applied) => applied.journey.id,
         Answer::Repeated(_) => panic!("a first call is no repetition"),

@@ -19,7 +19,7 @@ use crate::play::timeline::{Timeline, TimelineLine, Tone};
 use crate::play::{Play, Time, Watching, play};
 use crate::portal::webhook::Surroundings;
 use crate::portal::{DeliverySettings, Webhook};
-use crate::provider::{self, Flow};
+use crate::provider::Flow;
 use crate::scenario::file::Pace;
 use crate::scenario::judge::Holds;
 use crate::scenario::{Scenario, draw, judge};
@@ -190,11 +190,7 @@ fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time)
 
 /// One webhook for everything, at `url`.
 fn to(config: &Config, delivery: &DeliverySettings, url: &url::Url) -> Result<Webhook, Failure> {
-    let around = Surroundings {
-        environment: config.environment,
-        policy: &delivery.policy,
-        event_types: provider::event_types(config.provider),
-    };
+    let around = Surroundings { environment: config.environment, policy: &delivery.policy, dialect: config.dialect };
     let json = json!({ "name": "to", "types": ["*"], "url": url.as_str() });
     Webhook::from_json(&json, around, &settings::env)
         .map_err(|complaints| Failure::bad_usage(format!("--to cannot be used: {}", complaints.lines())))

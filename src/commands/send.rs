@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::ids::EventId;
 use crate::message::{Auth, Endpoint, Message, Outcome, Success};
 use crate::portal::target::{Target, target};
-use crate::provider::idwise::{EVENT_TYPES, wire};
+use crate::provider::{self, Dialect};
 use crate::reader::nearest;
 use crate::rng::Seed;
 use crate::secret::Redactor;
@@ -37,11 +37,11 @@ const BODY_MAX: u64 = 16 << 20;
 /// # Errors
 /// An event, target or body that cannot be; a transport that cannot be set up.
 pub(super) async fn run(cx: &Context, args: &SendArgs) -> Result<Exit, Failure> {
-    let kind = args.event.as_deref().map(event_type).transpose()?;
     let config = settings::load(cx, &settings::overrides(cx))?;
     let endpoint = endpoint(&config, &args.to)?;
+    let kind = args.event.as_deref().map(|given| event_type(endpoint.dialect, given)).transpose()?;
     let redactor = Redactor::new(config.secrets().iter().map(|secret| secret.expose()));
-    let message = message(cx, args, kind)?;
+    let message = message(cx, args, endpoint.dialect, kind)?;
     if args.print_curl {
         let body = match args.body.as_deref() {
             Some(path) => curl::Body::File(path),
@@ -63,12 +63,13 @@ pub(super) async fn run(cx: &Context, args: &SendArgs) -> Result<Exit, Failure> 
 }
 
 /// The type as the provider spells it.
-fn event_type(given: &str) -> Result<&'static str, Failure> {
-    let found = EVENT_TYPES.into_iter().find(|kind| kind.eq_ignore_ascii_case(given.trim()));
+fn event_type(dialect: Dialect, given: &str) -> Result<&'static str, Failure> {
+    let known = dialect.event_types();
+    let found = known.iter().copied().find(|kind| kind.eq_ignore_ascii_case(given.trim()));
     found.ok_or_else(|| {
-        let help = match nearest(given, EVENT_TYPES) {
+        let help = match nearest(given, known.iter().copied()) {
             Some(near) => format!("did you mean {near:?}?"),
-            None => format!("known are {}", EVENT_TYPES.join(", ")),
+            None => format!("known are {}", known.join(", ")),
         };
         Failure::bad_usage(format!("{given:?} is not an event type")).help(help)
     })
@@ -108,6 +109,7 @@ fn endpoint(config: &Config, to: &str) -> Result<Endpoint, Failure> {
     Ok(Endpoint {
         name: "send".to_owned(),
         environment: config.environment,
+        dialect: config.dialect,
         types: vec!["*".to_owned()],
         url,
         error_emails: Vec::new(),
@@ -124,17 +126,17 @@ fn endpoint(config: &Config, to: &str) -> Result<Endpoint, Failure> {
     })
 }
 
-fn message(cx: &Context, args: &SendArgs, kind: Option<&'static str>) -> Result<Message, Failure> {
+fn message(cx: &Context, args: &SendArgs, dialect: Dialect, kind: Option<&'static str>) -> Result<Message, Failure> {
     let minted = EventId::by_hand(Seed::fresh(), 1);
     let body = match (&args.body, kind) {
         // curl reads the file itself: it may be one that only comes to be later.
         (Some(_), _) if args.print_curl => Bytes::new(),
         (Some(path), _) => read_body(path)?,
         (None, Some(kind)) => {
-            let body = wire::test_event(kind, minted).ok_or_else(|| {
+            let body = provider::test_event(dialect, kind, minted).ok_or_else(|| {
                 Failure::bad_usage(format!("there is no test event of type {kind:?}")).help("give its body with --body")
             })?;
-            changed(cx, body, &args.set)?
+            changed(cx, body.body, &args.set)?
         }
         (None, None) => return Err(Failure::bad_usage("there is nothing to send").help("name an EVENT, or a --body")),
     };
@@ -148,6 +150,7 @@ fn message(cx: &Context, args: &SendArgs, kind: Option<&'static str>) -> Result<
         environment: crate::provider::Environment::Sandbox,
         created_at: ProviderClock::new(ClockMode::Real, None).now(),
         body,
+        forms: Vec::new(),
     })
 }
 

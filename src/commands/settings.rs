@@ -121,6 +121,7 @@ fn server_alone(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Serv
 /// What scenarios may name under `config`, and what they inherit from it.
 pub fn vocabulary(config: &Config) -> Vocabulary<'_> {
     Vocabulary {
+        dialect: config.dialect,
         environment: config.environment,
         flows: &config.flows,
         delivery: &config.delivery,

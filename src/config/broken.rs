@@ -18,6 +18,7 @@ fn complaints(name: &str, text: &str) -> Complaints {
     let shipped = Source { name: "webhooks.toml", text: SHIPPED };
     let config = Config::load(shipped, &Overrides::none(), &no_env).expect("the shipped file is in order");
     let vocabulary = Vocabulary {
+        dialect: config.dialect,
         environment: config.environment,
         flows: &config.flows,
         delivery: &config.delivery,

@@ -11,13 +11,14 @@ use crate::clock::ClockMode;
 use crate::portal::webhook::{Surroundings, webhooks};
 use crate::portal::{DeliverySettings, EmailSettings, flow};
 use crate::provider::Environment;
-use crate::provider::idwise::EVENT_TYPES;
 use crate::reader::{Reading, Section, shown};
 use crate::rng::Seed;
 
 /// The whole configuration; `None` only after a complaint.
 pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config> {
     let environment: Environment = root.text("environment")?.parse().ok()?;
+    let provider: ProviderKind = root.text("provider")?.parse().ok()?;
+    let dialect = dialect(reading, root, provider);
     let server = server(reading, root.table("server")?);
     let outbox = outbox(reading, root.table("outbox")?);
     let clock = clock(reading, root.table("clock")?);
@@ -26,11 +27,11 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
     let idwise = idwise(root.table("idwise")?);
     let flows = flow::flows(reading, root, &[], idwise.finished_journey_on_review);
     schedules(reading, root);
-    let around = Surroundings { environment, policy: &delivery.policy, event_types: &EVENT_TYPES };
+    let around = Surroundings { environment, policy: &delivery.policy, dialect };
     let webhooks = webhooks(reading, root, around);
     Some(Config {
-        provider: ProviderKind::Idwise,
-        dialect: Dialect::Current,
+        provider,
+        dialect,
         environment,
         seed: root.whole("seed").and_then(|seed| u64::try_from(seed).ok()).map(Seed),
         server: server?,
@@ -42,6 +43,15 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
         flows,
         webhooks,
         resolved: shown(&spec::ROOT, root),
+    })
+}
+
+/// The dialect that is played; the provider's present one after a complaint.
+fn dialect(reading: &mut Reading<'_>, root: &Section, provider: ProviderKind) -> Dialect {
+    let text = root.text("dialect").unwrap_or("current");
+    Dialect::parse(provider, text).unwrap_or_else(|message| {
+        reading.complain_of(root, "dialect", message, None);
+        Dialect::current(provider)
     })
 }
 

@@ -20,15 +20,8 @@ use crate::reader::{Complaints, Overrides, Reading, Shown, Source};
 use crate::rng::Seed;
 use crate::secret::Secret;
 
-pub use crate::provider::ProviderKind;
+pub use crate::provider::{Dialect, ProviderKind};
 pub use text::{SHIPPED, check, schema, show, show_json};
-
-/// The era of the provider's documentation that is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// As documented today.
-    Current,
-}
 
 /// Where everything is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -109,7 +109,7 @@ pub(super) static ROOT: Table = Table {
         ),
         Key::with_default(
             "dialect",
-            Kind::Word { now: &["current"], later: &["middle", "legacy", "flat", "verifyme"] },
+            Kind::Text,
             r#""current""#,
             "the era of the provider's documentation that is played",
         ),

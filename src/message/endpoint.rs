@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::message::{RetryPolicy, Success};
-use crate::provider::Environment;
+use crate::provider::{Dialect, Environment};
 use crate::secret::Secret;
 
 /// How requests authenticate themselves.
@@ -107,7 +107,9 @@ pub struct Endpoint {
     pub name: String,
     /// Only this environment's events are sent to it.
     pub environment: Environment,
-    /// Event types exactly as the provider spells them, or `*`.
+    /// The era of the provider's documentation that it is spoken to in.
+    pub dialect: Dialect,
+    /// Event types exactly as the dialect spells them, or `*`; what stands before a `/` is all of a family.
     pub types: Vec<String>,
     /// Absolute, http or https.
     pub url: url::Url,
@@ -138,6 +140,8 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether an event of this type and environment is owed to this endpoint.
     pub fn wants(&self, event_type: &str, environment: Environment) -> bool {
-        self.enabled && self.environment == environment && self.types.iter().any(|t| t == "*" || t == event_type)
+        let family = event_type.split_once('/').map(|(family, _)| family);
+        let named = |t: &String| t == "*" || t == event_type || Some(t.as_str()) == family;
+        self.enabled && self.environment == environment && self.types.iter().any(named)
     }
 }

@@ -36,6 +36,30 @@ pub struct Message {
     pub created_at: Timestamp,
     /// The exact body.
     pub body: Bytes,
+    /// The same event in other dialects, for endpoints that asked for them.
+    pub forms: Vec<Form>,
+}
+
+/// A message in another dialect than the server's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// The type as that dialect spells it.
+    pub event_type: String,
+    /// The exact body.
+    pub body: Bytes,
+}
+
+impl Message {
+    /// The message in form `form`: 0 is its own, n the n-th of `forms`. Knows no other forms any more. A form that
+    /// does not exist is its own.
+    #[must_use]
+    pub fn in_form(&self, form: u8) -> Message {
+        let (event_type, body) = match usize::from(form).checked_sub(1).and_then(|n| self.forms.get(n)) {
+            Some(form) => (form.event_type.clone(), form.body.clone()),
+            None => (self.event_type.clone(), self.body.clone()),
+        };
+        Message { event_type, body, forms: Vec::new(), ..*self }
+    }
 }
 
 /// Where a delivery stands.
@@ -102,6 +126,8 @@ pub struct Delivery {
     pub due_at: Timestamp,
     /// The delivery that this one repeats.
     pub resend_of: Option<DeliveryId>,
+    /// The message's form that is sent; see [`Message::in_form`].
+    pub form: u8,
 }
 
 /// One try, as it is kept: everything that came from outside has its secrets blanked already.

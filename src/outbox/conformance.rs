@@ -134,11 +134,13 @@ pub(in crate::outbox) fn emit(commit: &mut Commit, to: &[(&str, i64)]) -> EventI
         environment: journey.environment,
         created_at: commit.now,
         body: Bytes::from(format!("{{\"event\":\"{event_id}\"}}")),
+        forms: Vec::new(),
     };
     let to = to.iter().map(|(webhook, due)| NewDelivery {
         webhook: Arc::from(*webhook),
         due_at: at(*due),
         ordered: webhook.starts_with("ordered"),
+        form: 0,
     });
     commit.messages.push(NewMessage { message, to: to.collect() });
     event_id

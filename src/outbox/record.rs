@@ -160,6 +160,8 @@ pub(in crate::outbox) struct DeliveryRow {
     pub(in crate::outbox) resend_of: Option<DeliveryId>,
     pub(in crate::outbox) due_at: Timestamp,
     pub(in crate::outbox) last: Place,
+    pub(in crate::outbox) form: u8,
+    /// In the delivery's form.
     pub(in crate::outbox) message: Message,
 }
 
@@ -174,8 +176,8 @@ pub(in crate::outbox) struct StoredLane {
 /// What the archive keeps, one after the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::outbox) enum Frame {
-    /// A message, and to whom it was owed at once.
-    Event { number: u64, message: Message, deliveries: Vec<(DeliveryId, String, Timestamp)> },
+    /// A message, and to whom it was owed at once, when, and in which form.
+    Event { number: u64, message: Message, deliveries: Vec<(DeliveryId, String, Timestamp, u8)> },
     /// An attempt ended; the delivery as it is then.
     Attempt { delivery: Delivery, attempt: Attempt, previous: Place },
     /// A delivery was called off.

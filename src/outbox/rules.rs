@@ -78,7 +78,8 @@ pub(in crate::outbox) fn check_sizes(commit: &Commit) -> Result<(), OutboxError>
         Ok(())
     };
     for message in &commit.messages {
-        check("the body of an event", message.message.body.len())?;
+        let forms: usize = message.message.forms.iter().map(|form| form.body.len()).sum();
+        check("the body of an event", message.message.body.len() + forms)?;
     }
     if let Some(key) = &commit.key {
         check("the answer kept under a key", key.answer.len() + key.key.len())?;
@@ -87,8 +88,14 @@ pub(in crate::outbox) fn check_sizes(commit: &Commit) -> Result<(), OutboxError>
     check("the journey", journey)
 }
 
-/// A delivery as it is when accepted.
-pub(in crate::outbox) fn new_delivery(id: DeliveryId, message: &Message, webhook: &str, due_at: Timestamp) -> Delivery {
+/// A delivery of `message`, which is in the delivery's form already, as it is when accepted.
+pub(in crate::outbox) fn new_delivery(
+    id: DeliveryId,
+    message: &Message,
+    form: u8,
+    webhook: &str,
+    due_at: Timestamp,
+) -> Delivery {
     Delivery {
         id,
         event_id: message.event_id,
@@ -99,6 +106,7 @@ pub(in crate::outbox) fn new_delivery(id: DeliveryId, message: &Message, webhook
         attempts: 0,
         due_at,
         resend_of: None,
+        form,
     }
 }
 

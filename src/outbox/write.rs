@@ -47,6 +47,8 @@ pub struct NewDelivery {
     pub due_at: Timestamp,
     /// Not before the journey's earlier ones at this endpoint are terminal.
     pub ordered: bool,
+    /// The message's form that is sent; see [`Message::in_form`].
+    pub form: u8,
 }
 
 /// A caller's idempotency key.

@@ -194,6 +194,7 @@ impl Player<'_> {
             flow: scenario.flow.id().to_owned(),
             reference_no: draw::reference_no(scenario, number),
             environment: None,
+            opening: None,
         };
         match self.app.start_journey(new, None).await {
             Ok(Answer::Done(applied)) => {

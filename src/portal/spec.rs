@@ -176,6 +176,11 @@ static AUTH: Table = Table {
 const WEBHOOK_OWN: &[Key] = &[
     Key::required("name", Kind::Text, "unique; letters, digits, dot, dash and underscore"),
     Key::optional("environment", Kind::word(&ENVIRONMENTS), "whose events it gets; the server's own when absent"),
+    Key::optional(
+        "dialect",
+        Kind::Text,
+        "the era of the provider's documentation it is spoken to in; the server's own when absent",
+    ),
     Key::with_default(
         "types",
         Kind::OneOrMore(&Kind::Text),

@@ -7,7 +7,7 @@ use crate::portal::credentials::{auth, headers};
 use crate::portal::delivery::{DeliveryPolicy, PolicyOverrides};
 use crate::portal::email::{address_help, check_address};
 use crate::portal::target::{Target, target};
-use crate::provider::Environment;
+use crate::provider::{Dialect, Environment};
 use crate::reader::nearest::listed;
 use crate::reader::{Item, Reading, Section, Source, nearest};
 use crate::secret::Secret;
@@ -19,6 +19,8 @@ pub struct Webhook {
     pub name: String,
     /// Whose events it gets.
     pub environment: Environment,
+    /// The era of the provider's documentation that it is spoken to in.
+    pub dialect: Dialect,
     /// The event types it gets, or `*`.
     pub types: Vec<String>,
     /// Where its requests go.
@@ -44,8 +46,8 @@ pub struct Surroundings<'a> {
     pub environment: Environment,
     /// The policy of webhooks that do not override it.
     pub policy: &'a DeliveryPolicy,
-    /// The provider's event types.
-    pub event_types: &'a [&'a str],
+    /// The dialect of webhooks that name none.
+    pub dialect: Dialect,
 }
 
 impl Webhook {
@@ -59,6 +61,7 @@ impl Webhook {
         Endpoint {
             name: self.name.clone(),
             environment: self.environment,
+            dialect: self.dialect,
             types: self.types.clone(),
             url,
             error_emails: self.error_emails.clone(),
@@ -139,7 +142,8 @@ pub fn webhooks(reading: &mut Reading<'_>, root: &Section, around: Surroundings<
 }
 
 fn webhook(reading: &mut Reading<'_>, section: &Section, around: Surroundings<'_>) -> Option<Webhook> {
-    let types = types(reading, section, around.event_types);
+    let dialect = dialect(reading, section, around.dialect);
+    let types = types(reading, section, dialect.event_types());
     let error_emails = error_emails(reading, section);
     let auth = section.table("auth").map_or(Some(Auth::None), |table| auth(reading, table));
     let headers = headers(reading, section, auth.as_ref() != Some(&Auth::None));
@@ -164,6 +168,7 @@ fn webhook(reading: &mut Reading<'_>, section: &Section, around: Surroundings<'_
     Some(Webhook {
         name,
         environment: section.text("environment").and_then(|e| e.parse().ok()).unwrap_or(around.environment),
+        dialect,
         types,
         target: target?,
         error_emails,
@@ -172,6 +177,15 @@ fn webhook(reading: &mut Reading<'_>, section: &Section, around: Surroundings<'_
         enabled: section.switch("enabled")?,
         policy: overrides.over(around.policy),
         overrides,
+    })
+}
+
+/// The dialect that a webhook asks for, or that of the document around it.
+fn dialect(reading: &mut Reading<'_>, section: &Section, around: Dialect) -> Dialect {
+    let Some(text) = section.text("dialect") else { return around };
+    Dialect::parse(around.provider(), text).unwrap_or_else(|message| {
+        reading.complain_of(section, "dialect", message, None);
+        around
     })
 }
 
@@ -221,10 +235,10 @@ fn error_emails(reading: &mut Reading<'_>, section: &Section) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::idwise::EVENT_TYPES;
+    use crate::provider::ProviderKind;
 
     fn around(policy: &DeliveryPolicy) -> Surroundings<'_> {
-        Surroundings { environment: Environment::Sandbox, policy, event_types: &EVENT_TYPES }
+        Surroundings { environment: Environment::Sandbox, policy, dialect: Dialect::current(ProviderKind::Idwise) }
     }
 
     #[test]

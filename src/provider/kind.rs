@@ -68,13 +68,6 @@ pub fn when_words(kind: ProviderKind) -> &'static [&'static str] {
     }
 }
 
-/// The event types that a webhook may subscribe to, as the provider spells them.
-pub fn event_types(kind: ProviderKind) -> &'static [&'static str] {
-    match kind {
-        ProviderKind::Idwise => &idwise::EVENT_TYPES,
-    }
-}
-
 /// How the provider documents that it delivers.
 pub fn policy(kind: ProviderKind) -> Policy {
     match kind {
@@ -100,6 +93,5 @@ mod tests {
         let map = serde_json::json!({"do": "delete"});
         let read = parse_stimulus(ProviderKind::Idwise, map.as_object().expect("a map"));
         assert_eq!(read, Ok(Stimulus::Idwise(idwise::Stimulus::Delete)));
-        assert_eq!(event_types(ProviderKind::Idwise).len(), 9);
     }
 }

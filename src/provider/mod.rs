@@ -15,11 +15,13 @@ use crate::clock::Timestamp;
 use crate::ids::{EventId, JourneyId};
 use crate::rng::{Draw, Seed};
 
+pub mod dialect;
 pub mod idwise;
 mod kind;
 pub mod words;
 
-pub use kind::{ProviderKind, event_types, parse_stimulus, policy, stimuli, when_words};
+pub use dialect::{Dialect, Rendered};
+pub use kind::{ProviderKind, parse_stimulus, policy, stimuli, when_words};
 
 /// The environment that a journey and a webhook belong to; events never cross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -172,15 +174,6 @@ pub enum Event {
     Idwise(idwise::Event),
 }
 
-impl Event {
-    /// The event's type exactly as the provider spells it in the current dialect: what a webhook subscribes to.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Event::Idwise(event) => event.kind(),
-        }
-    }
-}
-
 /// What a transition may look at besides journey and stimulus.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -272,10 +265,25 @@ pub fn deadline_stimulus(journey: &Journey, kind: DeadlineKind) -> Stimulus {
     }
 }
 
-/// The exact bytes of an event's body. Rendered once; every attempt sends the same.
-pub fn render(event: &Event, id: EventId, journey: &Journey) -> Vec<u8> {
-    match event {
-        Event::Idwise(event) => idwise::wire::render(event, id, journey),
+/// The exact bytes of an event's body in a dialect; `None` where that era has no such event. Rendered once; every
+/// attempt sends the same.
+pub fn render(event: &Event, id: EventId, journey: &Journey, dialect: Dialect) -> Option<Rendered> {
+    match (event, dialect) {
+        (Event::Idwise(event), Dialect::Idwise(dialect)) => idwise::wire::render(event, id, journey, dialect),
+    }
+}
+
+/// A valid body of the given type, as a test request carries it; `None` for a type that the dialect does not have.
+pub fn test_event(dialect: Dialect, event_type: &str, id: EventId) -> Option<Rendered> {
+    match dialect {
+        Dialect::Idwise(dialect) => idwise::wire::test_event(event_type, id, dialect),
+    }
+}
+
+/// What starting a journey through the API does to it besides: some providers' journeys begin with their submission.
+pub fn opening(flow: &Flow) -> Option<Stimulus> {
+    match flow {
+        Flow::Idwise(_) => None,
     }
 }
 

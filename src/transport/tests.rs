@@ -23,6 +23,7 @@ fn endpoint(url: &str) -> Endpoint {
     Endpoint {
         name: "demo".into(),
         environment: Environment::Sandbox,
+        dialect: crate::provider::Dialect::current(crate::provider::ProviderKind::Idwise),
         types: vec!["*".into()],
         url: url.parse().expect(url),
         error_emails: Vec::new(),
@@ -53,6 +54,7 @@ fn message() -> Message {
         environment: Environment::Sandbox,
         created_at: Timestamp::default(),
         body: Bytes::from_static(br#"{"event":"Finished Journey","body":{}}"#),
+        forms: Vec::new(),
     }
 }
 

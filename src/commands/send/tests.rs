@@ -8,10 +8,15 @@ fn config(text: &str) -> Config {
     Config::load(Source { name: "test", text }, &Overrides::none(), &|_| None).expect("a configuration")
 }
 
+fn current() -> Dialect {
+    Dialect::current(provider::ProviderKind::Idwise)
+}
+
 #[test]
 fn event_types_are_found_in_any_case_or_suggested() {
     let check = |given: &str| {
-        event_type(given).map_err(|failure| format!("{}: {}", failure.message, failure.help.unwrap_or_default()))
+        event_type(current(), given)
+            .map_err(|failure| format!("{}: {}", failure.message, failure.help.unwrap_or_default()))
     };
     assert_eq!(check("finished journey"), Ok("Finished Journey"));
     assert_eq!(check("AML Monitor Update"), Ok("AML Monitor Update"));
@@ -40,7 +45,7 @@ fn targets_are_names_urls_or_inboxes() {
 fn a_test_event_is_changed_where_it_is_asked_and_nowhere_else() {
     let (out, _, talk) = captured(crate::cli::Output::Text);
     let cx = Context { config: None, data_dir: None, out };
-    let body = wire::test_event("Finished Journey", EventId([0; 16])).expect("a test event");
+    let body = crate::provider::test_event(current(), "Finished Journey", EventId([0; 16])).expect("a test event").body;
     let set = |words: &[&str]| -> String {
         let settings: Vec<Setting> = words.iter().map(|word| word.parse().expect("a setting")).collect();
         String::from_utf8(changed(&cx, body.clone(), &settings).expect("changed").to_vec()).expect("text")
@@ -65,6 +70,7 @@ fn the_answer_decides_how_it_ends() {
             environment: config.environment,
             created_at: crate::clock::Timestamp::default(),
             body: Bytes::new(),
+            forms: Vec::new(),
         };
         let exit = report(&cx, &endpoint, &message, &outcome).expect("written");
         format!("{}\n{}---\n{}", exit.code(), data.text(), talk.text())

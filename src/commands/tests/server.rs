@@ -36,6 +36,7 @@ impl Server {
         let base = url.parse().expect("a url");
         let parts = Parts {
             provider: config.provider,
+            dialect: config.dialect,
             environment: config.environment,
             seed: Seed(1),
             clock: ClockMode::Manual,

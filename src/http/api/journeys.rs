@@ -57,7 +57,8 @@ pub(super) async fn start(State(app): State<Arc<App>>, body: Bytes) -> Result<Re
     nothing_else(&members, &KNOWN)?;
     let scope = environment.unwrap_or(app.environment);
     let keyed = key.map(|key| Keyed { key: format!("start/{scope}/{key}"), request, answer: answer_start });
-    let answer = app.start_journey(NewJourney { flow, reference_no, environment }, keyed).await?;
+    let opening = provider::opening(&*app.flow(&flow)?);
+    let answer = app.start_journey(NewJourney { flow, reference_no, environment, opening }, keyed).await?;
     Ok(json(StatusCode::CREATED, bytes(answer, answer_start)))
 }
 

@@ -195,6 +195,7 @@ async fn a_delivery_arrives_over_a_real_socket() {
     let endpoint = |query: &str| Endpoint {
         name: "demo".into(),
         environment: Environment::Sandbox,
+        dialect: crate::provider::Dialect::current(crate::provider::ProviderKind::Idwise),
         types: vec!["*".into()],
         url: format!("http://{addr}/inbox/demo?{query}").parse().expect("a url"),
         error_emails: Vec::new(),
@@ -217,6 +218,7 @@ async fn a_delivery_arrives_over_a_real_socket() {
         environment: Environment::Sandbox,
         created_at: clock.now(),
         body: event("e-1").into(),
+        forms: Vec::new(),
     };
     for (query, status) in [("auth=basic:user:p@ss", 200), ("auth=bearer:p@ss", 401), ("status=503", 503)] {
         assert_eq!(transport.send(&endpoint(query), &message).await.status, Some(status), "{query}");

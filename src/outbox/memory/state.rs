@@ -126,7 +126,8 @@ impl State {
         for new in to {
             let id = self.deliveries.len() as u64 + 1;
             let lane = self.lane(&new.webhook);
-            let delivery = rules::new_delivery(DeliveryId(id), &message, &new.webhook, new.due_at);
+            let formed = message.in_form(new.form);
+            let delivery = rules::new_delivery(DeliveryId(id), &formed, new.form, &new.webhook, new.due_at);
             // Only a journey's deliveries have an order to keep.
             let ordered = new.ordered && message.journey_id.is_some();
             self.add_delivery(StoredDelivery { delivery, tries: Vec::new(), event, lane, ordered });
@@ -215,7 +216,7 @@ impl State {
                 id: stored.delivery.id,
                 due_at: lease.due,
                 attempts: stored.delivery.attempts,
-                message: self.events.get(&stored.event)?.message.clone(),
+                message: self.events.get(&stored.event)?.message.in_form(stored.delivery.form),
             })
         });
         Claim { rows: rows.collect(), next_due }

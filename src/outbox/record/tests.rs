@@ -18,6 +18,7 @@ fn the_bytes_are_pinned() {
         environment: Environment::Live,
         created_at: Timestamp::from_micros(5),
         body: bytes::Bytes::from_static(b"{}"),
+        forms: vec![],
     };
     let attempt = Attempt {
         n: 1,
@@ -25,7 +26,7 @@ fn the_bytes_are_pinned() {
         finished_at: Timestamp::from_micros(7),
         outcome: Default::default(),
     };
-    let delivery = crate::outbox::rules::new_delivery(DeliveryId(4), &message, "demo", Timestamp::from_micros(6));
+    let delivery = crate::outbox::rules::new_delivery(DeliveryId(4), &message, 0, "demo", Timestamp::from_micros(6));
     let last = Place::new(2, 9);
     let pending = DeliveryRow {
         attempts: 1,
@@ -33,10 +34,11 @@ fn the_bytes_are_pinned() {
         resend_of: Some(DeliveryId(2)),
         due_at: Timestamp::from_micros(6),
         last,
+        form: 0,
         message: message.clone(),
     };
     let (mut event, mut tried) = (Vec::new(), Vec::new());
-    let deliveries = vec![(DeliveryId(4), "demo".to_owned(), Timestamp::from_micros(6))];
+    let deliveries = vec![(DeliveryId(4), "demo".to_owned(), Timestamp::from_micros(6), 0)];
     segment::encode(&Frame::Event { number: 2, message, deliveries }, &mut event);
     segment::encode(&Frame::Attempt { delivery, attempt, previous: last }, &mut tried);
     let seen = [
@@ -55,9 +57,9 @@ fn the_bytes_are_pinned() {
         "520000000141010000000000000003",
         "0101ac02908080801000000000000000000000000000000000cf4c71c1",
         "010389808080200ab6848b",
-        "0100010101020c89808080200707070707070707070707070707070701540108080808080808080808080803010a027b7d3fbb2d7c",
-        "2f000000b327e03200020707070707070707070707070707070701540108080808080808080808080803010a027b7d01040464656d6f0c",
-        "3b000000ac2bdcf90104070707070707070707070707070707070154010808080808080808080808080464656d6f00000c00010c0e0000000000000000008980808020",
+        "0100010101020c8980808020000707070707070707070707070707070701540108080808080808080808080803010a027b7d0066e17360",
+        "310000000160d9b200020707070707070707070707070707070701540108080808080808080808080803010a027b7d0001040464656d6f0c00",
+        "3c000000c04f623b0104070707070707070707070707070707070154010808080808080808080808080464656d6f00000c0000010c0e0000000000000000008980808020",
     ]
     "#);
 }

@@ -112,7 +112,7 @@ impl Draft<'_, '_> {
         self.meta.counts.events += 1;
         let first = self.meta.counts.deliveries + 1;
         self.meta.counts.deliveries += to.len() as u64;
-        let new = (first..).zip(to).map(|(id, new)| (DeliveryId(id), new.webhook.to_string(), new.due_at));
+        let new = (first..).zip(to).map(|(id, new)| (DeliveryId(id), new.webhook.to_string(), new.due_at, new.form));
         let new: Vec<_> = new.collect();
         ids.extend(new.iter().map(|(id, ..)| id));
         let frame = Frame::Event { number: self.meta.counts.events, message, deliveries: new };
@@ -127,7 +127,8 @@ impl Draft<'_, '_> {
                 resend_of: None,
                 due_at: new.due_at,
                 last: place,
-                message: message.clone(),
+                form: new.form,
+                message: message.in_form(new.form),
             };
             self.enqueue(lane, id, row)?;
         }
@@ -192,7 +193,16 @@ impl Draft<'_, '_> {
         let id = DeliveryId(self.meta.counts.deliveries);
         let delivery = rules::resend(id, &old, now);
         let last = self.archive.push(&Frame::Resend { delivery, previous: previous.unwrap_or(Place::NOWHERE) });
-        let row = DeliveryRow { attempts: 0, ordered: false, resend_of: Some(of), due_at: now, last, message };
+        let message = message.in_form(old.form);
+        let row = DeliveryRow {
+            attempts: 0,
+            ordered: false,
+            resend_of: Some(of),
+            due_at: now,
+            last,
+            form: old.form,
+            message,
+        };
         self.enqueue(lane, id.0, row)?;
         self.saw(now);
         Ok(id)

@@ -16,8 +16,8 @@ const LOOK: usize = 20_000;
 pub(super) fn delivery_of(frame: Frame, id: DeliveryId) -> Option<Delivery> {
     match frame {
         Frame::Event { message, deliveries, .. } => {
-            let (id, webhook, due_at) = deliveries.into_iter().find(|(of, ..)| *of == id)?;
-            Some(rules::new_delivery(id, &message, &webhook, due_at))
+            let (id, webhook, due_at, form) = deliveries.into_iter().find(|(of, ..)| *of == id)?;
+            Some(rules::new_delivery(id, &message.in_form(form), form, &webhook, due_at))
         }
         Frame::Attempt { delivery, .. } | Frame::Cancel { delivery, .. } | Frame::Resend { delivery, .. } => {
             Some(delivery)

@@ -304,7 +304,7 @@ async fn many_producers_share_a_batch_and_each_has_its_answer() {
         tasks.spawn(async move {
             let mut commit = start(journey(number % 100 + 1));
             let message = Message { body: vec![b'y'; 100].into(), ..emitted(&mut commit) };
-            let to = vec![NewDelivery { webhook: HOOK.into(), due_at: at(0), ordered: true }];
+            let to = vec![NewDelivery { webhook: HOOK.into(), due_at: at(0), ordered: true, form: 0 }];
             commit.messages = vec![NewMessage { message, to }];
             outbox.commit(commit).await
         });

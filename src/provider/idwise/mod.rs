@@ -5,6 +5,7 @@
 //! provider's documentation is silent, the choice is written at the function that makes it.
 
 mod decision;
+mod dialect;
 mod event;
 mod flow;
 mod movement;
@@ -19,6 +20,7 @@ pub mod wire;
 mod tests;
 
 pub use decision::{Decisions, ManualDecision, SystemDecision};
+pub use dialect::Dialect;
 pub use event::{Action, EVENT_TYPES, Event, Trigger};
 pub use flow::{Flow, Renewal, RenewalCriteria, StepDefinition, StepKind};
 pub use state::{Aml, Phase, State, Step, StepState, WHEN};

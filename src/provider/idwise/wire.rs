@@ -6,21 +6,29 @@
 
 use serde::Serialize;
 
-use super::{Action, Decisions, Event, ManualDecision, StepKind, SystemDecision, Trigger};
+use super::{Action, Decisions, Dialect, Event, ManualDecision, StepKind, SystemDecision, Trigger};
 use crate::clock::Timestamp;
 use crate::ids::{EventId, JourneyId};
-use crate::provider::Journey;
+use crate::provider::{Journey, Rendered};
 
-/// The bytes of an event of `journey`.
-pub fn render(event: &Event, id: EventId, journey: &Journey) -> Vec<u8> {
-    render_for(event, Subject { event_id: id, journey_id: journey.id, reference_no: &journey.reference_no })
+/// The bytes of an event of `journey`; `None` where the era has no such event.
+pub fn render(event: &Event, id: EventId, journey: &Journey, dialect: Dialect) -> Option<Rendered> {
+    let subject = Subject { event_id: id, journey_id: journey.id, reference_no: &journey.reference_no };
+    match dialect {
+        Dialect::Current => Some(Rendered { event_type: event.kind(), body: render_for(event, subject) }),
+        Dialect::Middle | Dialect::Legacy => None,
+    }
 }
 
 /// A valid body of the given type, as "Test Webhook" sends it: the journey is 24 zeros, its reference `test`.
 /// `None` for a type that the provider does not have. The provider's own test body is not documented.
-pub fn test_event(kind: &str, id: EventId) -> Option<Vec<u8>> {
+pub fn test_event(kind: &str, id: EventId, dialect: Dialect) -> Option<Rendered> {
     let event = sample(kind)?;
-    Some(render_for(&event, Subject { event_id: id, journey_id: JourneyId::ZERO, reference_no: "test" }))
+    let subject = Subject { event_id: id, journey_id: JourneyId::ZERO, reference_no: "test" };
+    match dialect {
+        Dialect::Current => Some(Rendered { event_type: event.kind(), body: render_for(&event, subject) }),
+        Dialect::Middle | Dialect::Legacy => None,
+    }
 }
 
 /// What every body is about.

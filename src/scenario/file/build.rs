@@ -10,8 +10,8 @@ use super::{
 use crate::message::DeliveryState;
 use crate::portal::webhook::{Surroundings, check_event_type, webhooks};
 use crate::portal::{DeliverySettings, EmailSettings, flow};
-use crate::provider::Flow;
-use crate::provider::idwise::{EVENT_TYPES, check_reference};
+use crate::provider::idwise::check_reference;
+use crate::provider::{Dialect, Flow};
 use crate::reader::nearest::listed;
 use crate::reader::{Item, Reading, Section, Value, nearest};
 use crate::rng::Seed;
@@ -34,9 +34,9 @@ pub(super) fn scenario(reading: &mut Reading<'_>, root: &Section, cx: &Vocabular
     let delivery = root.table("delivery").map(|table| DeliverySettings::read(reading, table, cx.delivery));
     let email = root.table("email").map(|table| EmailSettings::read(reading, table, cx.email));
     let policy = &delivery.as_ref().unwrap_or(cx.delivery).policy;
-    let around = Surroundings { environment: cx.environment, policy, event_types: &EVENT_TYPES };
+    let around = Surroundings { environment: cx.environment, policy, dialect: cx.dialect };
     let webhooks = webhooks(reading, root, around);
-    let expect = expect(reading, root.table("expect")?);
+    let expect = expect(reading, root.table("expect")?, cx.dialect);
     let require = require(root.table("require")?);
     let journey = root.table("journey")?;
     let flow = chosen_flow(reading, journey, &flows, cx.flows);
@@ -192,14 +192,14 @@ fn chosen_flow(reading: &mut Reading<'_>, journey: &Section, own: &[Flow], confi
     found.cloned()
 }
 
-fn expect(reading: &mut Reading<'_>, table: &Section) -> Expect {
+fn expect(reading: &mut Reading<'_>, table: &Section, dialect: Dialect) -> Expect {
     let events = table.item("events").map(|_| {
         let items = table.list("events");
         items
             .iter()
             .filter_map(|item| {
                 let text = item.text()?;
-                check_event_type(reading, item, text, &EVENT_TYPES, "");
+                check_event_type(reading, item, text, dialect.event_types(), "");
                 Some(text.to_owned())
             })
             .collect()

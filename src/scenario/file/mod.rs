@@ -15,7 +15,7 @@ use crate::chance::SpanDraw;
 use crate::clock::Timestamp;
 use crate::message::DeliveryState;
 use crate::portal::{DeliverySettings, EmailSettings, Webhook};
-use crate::provider::{self, Environment, Flow};
+use crate::provider::{self, Dialect, Environment, Flow};
 use crate::reader::{self, Complaints, Reading, Source};
 use crate::rng::Seed;
 
@@ -25,6 +25,8 @@ pub const FORMAT: i64 = 1;
 /// What a scenario may name and what it inherits: the configuration, as far as scenarios see it.
 #[derive(Clone, Copy)]
 pub struct Vocabulary<'a> {
+    /// The era of the provider's documentation that is spoken.
+    pub dialect: Dialect,
     /// The environment of the scenario's journeys and of webhooks that name none.
     pub environment: Environment,
     /// The configured flows.

@@ -11,6 +11,7 @@ const FLOW: &str =
 fn parse(text: &str) -> Result<Scenario, Complaints> {
     let (delivery, email) = (DeliverySettings::default(), EmailSettings::default());
     let vocabulary = Vocabulary {
+        dialect: Dialect::current(crate::provider::ProviderKind::Idwise),
         environment: Environment::Sandbox,
         flows: &[],
         delivery: &delivery,
@@ -121,6 +122,7 @@ fn check_says_what_is_played() {
     let (delivery, email) = (DeliverySettings::default(), EmailSettings::default());
     let flows = valid(&format!("{}\n{FLOW}", new_text("x"))).flows;
     let vocabulary = Vocabulary {
+        dialect: Dialect::current(crate::provider::ProviderKind::Idwise),
         environment: Environment::Sandbox,
         flows: &flows,
         delivery: &delivery,

@@ -86,7 +86,7 @@ impl Draft<'_, '_> {
         let lane: Option<StoredLane> = self.view.get("lane", &keys::lane(lease.lane))?;
         let lane = lane.ok_or_else(|| OutboxError::Broken("a lane's record is missing".into()))?;
         let id = crate::ids::DeliveryId(lease.serial);
-        let mut delivery = rules::new_delivery(id, &row.message, &lane.webhook, row.due_at);
+        let mut delivery = rules::new_delivery(id, &row.message, row.form, &lane.webhook, row.due_at);
         delivery.attempts = row.attempts;
         delivery.resend_of = row.resend_of;
         Ok(delivery)

@@ -170,9 +170,7 @@ impl Run {
             }
             _ => {}
         }
-        let body: serde_json::Value =
-            serde_json::from_slice(&super::super::wire::render(event, crate::ids::EventId([7; 16]), &self.journey))
-                .expect("JSON");
+        let body: serde_json::Value = serde_json::from_slice(&wire(event, &self.journey)).expect("JSON");
         let keys: Vec<&String> = body.as_object().expect("a table").keys().collect();
         prop_assert_eq!(keys, ["body", "event"]);
         if let Some(shown) = body["body"].get("finalDecision") {
@@ -283,4 +281,9 @@ fn what_is_listed_as_legal_is_taken() {
     for phase in ["Open", "Processing", "Finished", "ResubmissionRequested", "RenewalDue", "RenewalLapsed", "Deleted"] {
         assert!(seen.iter().any(|state| state.contains(&format!("phase: {phase},"))), "{phase} was never reached");
     }
+}
+
+fn wire(event: &Event, journey: &Journey) -> Vec<u8> {
+    let id = crate::ids::EventId([7; 16]);
+    super::super::wire::render(event, id, journey, super::super::Dialect::Current).expect("of today").body
 }

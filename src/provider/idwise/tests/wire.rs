@@ -6,7 +6,9 @@ use crate::ids::{EventId, JourneyId};
 fn rendered(event: Event) -> String {
     let journey = Journey { reference_no: "Ärztin-客-1".to_owned(), ..started(&onboarding()) };
     let id = EventId::mint(SEED, journey.id, 1);
-    String::from_utf8(provider::render(&provider::Event::Idwise(event), id, &journey)).expect("UTF-8")
+    let dialect = provider::Dialect::Idwise(Dialect::Current);
+    let rendered = provider::render(&provider::Event::Idwise(event), id, &journey, dialect).expect("of today");
+    String::from_utf8(rendered.body).expect("UTF-8")
 }
 
 fn decisions(manual: Option<ManualDecision>) -> Decisions {
@@ -90,7 +92,7 @@ fn a_test_event_exists_for_every_type_and_no_other() {
     let id = EventId::by_hand(SEED, 1);
     let mut bodies = Vec::new();
     for kind in EVENT_TYPES {
-        let body = super::super::wire::test_event(kind, id).expect(kind);
+        let body = super::super::wire::test_event(kind, id, Dialect::Current).expect(kind).body;
         let value: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!((&value["event"], &value["body"]["referenceNo"]), (&kind.into(), &"test".into()));
         assert_eq!(value["body"]["eventId"], id.to_string());
@@ -107,5 +109,5 @@ fn a_test_event_exists_for_every_type_and_no_other() {
 {"event":"Finished Spot Check","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","referenceNo":"test","systemDecision":"Complete","spotCheckJourneyId":"000000000000000000000000"}}
 {"event":"Manually Reviewed","body":{"eventId":"2454377f-8c93-4a26-9075-2aaa864fe562","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved"}}
 "#);
-    assert_eq!(super::super::wire::test_event("Finished journey", id), None);
+    assert_eq!(super::super::wire::test_event("Finished journey", id, Dialect::Current), None);
 }
