@@ -4,4 +4,6 @@
 
 mod crash;
 mod house;
+mod receivers;
+mod replay;
 mod support;
