@@ -6,4 +6,5 @@ mod crash;
 mod house;
 mod receivers;
 mod replay;
+mod retry;
 mod support;
