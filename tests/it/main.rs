@@ -2,6 +2,10 @@
 //!
 //! Everything here is black-box: the real binary, port 0, scripted receivers. Nothing sleeps for a fixed time.
 
+mod api;
 mod crash;
 mod house;
+mod receivers;
+mod replay;
+mod retry;
 mod support;
