@@ -99,7 +99,8 @@ async fn every_path_leads_to_the_inbox_and_is_shown_once() {
         panic!("another command")
     };
     let mut seen = Seen::default();
-    let (shown, ()) = tokio::join!(show_arrivals(&cx, &args, &inbox, &mut seen), async {
+    let mut signals = Signals::new().expect("signals");
+    let (shown, ()) = tokio::join!(show_arrivals(&cx, &args, &inbox, &mut seen, &mut signals), async {
         for path in ["/", "/hooks/a?x=1", "/hooks/a"] {
             let request = Request::post(path).body(axum::body::Body::from(BODY)).expect("a request");
             let answer = router.clone().oneshot(request).await.expect("infallible");

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::chance::parse_span;
 use crate::clock::{ClockMode, ClockWentBack, Timestamp};
-use crate::http::api::{nothing_else, object, shapes, text};
+use crate::http::api::{Whole, nothing_else, object, shapes, text};
 use crate::http::problem::Problem;
 use crate::provider::DeadlineKind;
 
@@ -20,7 +19,7 @@ pub(super) async fn show(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 /// One of `{"advance"}`, `{"set"}`, `{"rate"}`, `{"mode"}`.
-pub(super) async fn change(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, Problem> {
+pub(super) async fn change(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Json<Value>, Problem> {
     const KNOWN: [&str; 4] = ["advance", "set", "rate", "mode"];
     let mut members = object(&body)?;
     let named = members.keys().filter(|key| KNOWN.contains(&key.as_str())).count();

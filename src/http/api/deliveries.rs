@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::delivery::engine::{Input, LaneKey};
-use crate::http::api::{PageQuery, Query, journeys, nothing_else, object, page, shapes, text};
+use crate::http::api::{PageQuery, Query, Whole, journeys, nothing_else, object, page, shapes, text};
 use crate::http::problem::Problem;
 use crate::ids::{DeliveryId, EventId, IdError};
 use crate::message::{Delivery, DeliveryState};
@@ -99,7 +98,7 @@ pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) 
 }
 
 /// `{"state","webhook","since","limit","dry_run"}`: what is terminal and matches is sent again, oldest first.
-pub(super) async fn resend_many(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, Problem> {
+pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Json<Value>, Problem> {
     const KNOWN: [&str; 5] = ["state", "webhook", "since", "limit", "dry_run"];
     let mut members = object(&body)?;
     let wanted = text(&mut members, "state")?.map_or(Ok(DeliveryState::Exhausted), |word| state(&word))?;

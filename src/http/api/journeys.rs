@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::app::apply::{Answer, Keyed, Manner, NewJourney};
-use crate::http::api::{PageQuery, Query, digest, nothing_else, object, page, shapes, text};
+use crate::http::api::{PageQuery, Query, Whole, digest, nothing_else, object, page, shapes, text};
 use crate::http::problem::Problem;
 use crate::ids::JourneyId;
 use crate::message::Message;
@@ -41,7 +41,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     Ok(axum::Json(shapes::journey(&find(&app, &id)?)))
 }
 
-pub(super) async fn start(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Problem> {
+pub(super) async fn start(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Response, Problem> {
     const KNOWN: [&str; 4] = ["flow", "reference_no", "environment", "key"];
     let mut members = object(&body)?;
     let request = digest(&[b"start", canonical(&members).as_bytes()]);
@@ -65,7 +65,7 @@ pub(super) async fn start(State(app): State<Arc<App>>, body: Bytes) -> Result<Re
 pub(super) async fn stimulate(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Response, Problem> {
     let journey = find(&app, &id)?;
     let mut members = object(&body)?;

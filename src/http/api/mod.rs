@@ -11,13 +11,17 @@ mod journeys;
 mod mails;
 pub mod shapes;
 
+use std::error::Error as _;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRequestParts;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::routing::{get, post};
+use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -32,6 +36,9 @@ pub const PAGE_MAX: usize = 1_000;
 
 /// So many items on a page when nobody says how many.
 pub const PAGE_DEFAULT: usize = 100;
+
+/// A larger body is refused.
+pub const BODY_MAX: usize = 2 * 1024 * 1024;
 
 /// The control API and health over `app`; `more` is served behind the same guard.
 pub fn router(app: Arc<App>, token: Option<Secret>, more: Router) -> Router {
@@ -67,11 +74,7 @@ async fn missing(uri: axum::http::Uri) -> Problem {
 }
 
 async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
-    Problem::new(
-        axum::http::StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        format!("{} does not take {method}", uri.path()),
-    )
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("{} does not take {method}", uri.path()))
 }
 
 /// Where a page starts and how long it is.
@@ -111,6 +114,32 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         axum::extract::Query::<T>::try_from_uri(&parts.uri)
             .map(|query| Query(query.0))
             .map_err(|error| Problem::bad_request("bad_query", error.body_text()))
+    }
+}
+
+/// A request's body, whole; refused with a problem where it is larger than [`BODY_MAX`] or breaks off. One that is announced
+/// as too large is refused before any of it is read.
+struct Whole(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let too_large = || {
+            let detail = format!("the body is larger than {BODY_MAX} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+        };
+        let announced =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length: usize| length > BODY_MAX) {
+            return Err(too_large());
+        }
+        axum::body::to_bytes(request.into_body(), BODY_MAX).await.map(Whole).map_err(|error| {
+            match error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
+                true => too_large(),
+                false => Problem::bad_request("bad_body", "the body did not come whole"),
+            }
+        })
     }
 }
 

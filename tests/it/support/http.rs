@@ -65,6 +65,17 @@ pub(crate) fn request(
     read_response(&mut BufReader::new(stream))
 }
 
+/// Announces a body of `length` bytes, sends none of it, and reads the first answer: 100, or a refusal. Panics when there is
+/// none.
+pub(crate) fn announce(to: SocketAddr, path: &str, length: usize) -> Response {
+    let mut stream = TcpStream::connect_timeout(&to, SILENCE).expect("the server takes connections");
+    stream.set_read_timeout(Some(SILENCE)).expect("a timeout above zero is taken");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nHost: {to}\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("written");
+    read_response(&mut BufReader::new(stream)).expect("an answer")
+}
+
 fn read_response(from: &mut impl BufRead) -> io::Result<Response> {
     let (first, headers) = read_head(from)?.ok_or(ErrorKind::UnexpectedEof)?;
     let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());

@@ -11,9 +11,11 @@
 pub(crate) mod arrivals;
 pub(crate) mod http;
 pub(crate) mod listener;
+pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod sink;
 pub(crate) mod smtp;
+pub(crate) mod steps;
 mod tests;
 pub(crate) mod tools;
 pub(crate) mod transcript;

@@ -49,6 +49,21 @@ impl Transcript {
         find(&waited.expect(UNPOISONED).0)
     }
 
+    /// What `wanted` gives for all lines, once there are `count` of those; `None` at the deadline or when the stream ended
+    /// with fewer.
+    pub(crate) fn await_lines<T>(
+        &self,
+        deadline: Duration,
+        count: usize,
+        wanted: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let (page, changed) = &*self.0;
+        let find = |page: &Page| page.lines.iter().filter_map(|line| wanted(line)).collect::<Vec<T>>();
+        let lock = page.lock().expect(UNPOISONED);
+        let waited = changed.wait_timeout_while(lock, deadline, |page| !page.ended && find(page).len() < count);
+        Some(find(&waited.expect(UNPOISONED).0)).filter(|found| found.len() >= count)
+    }
+
     /// Whether the stream ends within `patience`.
     pub(crate) fn ends_within(&self, patience: Duration) -> bool {
         let (page, changed) = &*self.0;
