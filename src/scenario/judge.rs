@@ -177,6 +177,7 @@ mod tests {
             attempts: statuses.len() as u32,
             due_at: at,
             resend_of: None,
+            form: 0,
         };
         (delivery, statuses.iter().enumerate().map(attempt).collect())
     }
