@@ -190,7 +190,8 @@ pub struct Context<'a> {
 /// What a transition came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    /// The journey as it is now; `version` is one more, `sequence` counts the new events.
+    /// The journey as it is now; `version` is one more. `sequence` is as before: only the caller knows
+    /// which events some dialect that is spoken has, and those alone are numbered.
     pub journey: Journey,
     /// What followed, in order.
     pub events: Vec<Event>,

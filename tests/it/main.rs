@@ -6,6 +6,7 @@ mod api;
 mod cli;
 mod crash;
 mod house;
+mod idwise_dialects;
 mod receivers;
 mod replay;
 mod retry;

@@ -1,6 +1,7 @@
 //! The three eras of IDWise's documentation.
 
 use super::EVENT_TYPES;
+use super::eras::{LEGACY, MIDDLE};
 
 /// An era of IDWise's documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +31,8 @@ impl Dialect {
     pub fn event_types(self) -> &'static [&'static str] {
         match self {
             Dialect::Current => &EVENT_TYPES,
-            Dialect::Middle | Dialect::Legacy => &[],
+            Dialect::Middle => &MIDDLE,
+            Dialect::Legacy => &LEGACY,
         }
     }
 }

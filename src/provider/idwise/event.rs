@@ -27,6 +27,11 @@ pub enum Event {
         /// What was submitted.
         step_kind: StepKind,
     },
+    /// A step's processing finished, once per document side: `Finished Step` of the middle era, and no event of today.
+    StepProcessed {
+        /// What the system decided.
+        system: SystemDecision,
+    },
     /// `Finished User Steps`
     FinishedUserSteps {
         /// At that moment.
@@ -113,9 +118,10 @@ pub enum Trigger {
 }
 
 impl Event {
-    /// The event's type, exactly as the provider spells it.
-    pub fn kind(&self) -> &'static str {
-        match self {
+    /// The event's type, exactly as the provider spells it today; `None` for what only an older era tells.
+    pub fn kind(&self) -> Option<&'static str> {
+        Some(match self {
+            Event::StepProcessed { .. } => return None,
             Event::FinishedStep { .. } => "Finished Step",
             Event::FinishedUserSteps { .. } => "Finished User Steps",
             Event::FinishedJourney { .. } => "Finished Journey",
@@ -125,7 +131,7 @@ impl Event {
             Event::AmlMonitorUpdate { .. } => "AML Monitor Update",
             Event::FinishedSpotCheck { .. } => "Finished Spot Check",
             Event::ManuallyReviewed { .. } => "Manually Reviewed",
-        }
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod decision;
 mod dialect;
+mod eras;
 mod event;
 mod flow;
 mod movement;

@@ -44,7 +44,6 @@ impl<'a> Move<'a> {
         self.keep_renewal_timer();
         let mut journey = self.journey.clone();
         journey.version += 1;
-        journey.sequence += self.events.len() as u64;
         journey.deadlines = self.deadlines;
         journey.state = provider::State::Idwise(self.state);
         Transition { journey, events: self.events.into_iter().map(provider::Event::Idwise).collect() }

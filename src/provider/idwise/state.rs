@@ -68,6 +68,8 @@ pub enum StepState {
     NotSubmitted,
     /// Given.
     Submitted,
+    /// Given, and looked at.
+    Processed,
     /// Given, and asked for again with this reason code.
     Required(String),
 }
@@ -88,7 +90,7 @@ impl StepState {
     pub fn as_str(&self) -> &'static str {
         match self {
             StepState::NotSubmitted => "not_submitted",
-            StepState::Submitted => "submitted",
+            StepState::Submitted | StepState::Processed => "submitted",
             StepState::Required(_) => "resubmission_required",
         }
     }
@@ -215,7 +217,7 @@ impl State {
     pub(super) fn missing_steps(&self) -> Vec<&str> {
         let missing = |step: &&Step| match step.state {
             StepState::NotSubmitted => self.phase == Phase::Open,
-            StepState::Submitted => false,
+            StepState::Submitted | StepState::Processed => false,
             StepState::Required(_) => true,
         };
         self.steps.iter().filter(missing).map(|step| step.definition.id.as_str()).collect()

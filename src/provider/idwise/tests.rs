@@ -73,5 +73,5 @@ fn after(flow: &Flow, path: &[&str]) -> Journey {
 }
 
 fn kinds(transition: &Transition) -> Vec<&'static str> {
-    transition.events.iter().map(|provider::Event::Idwise(event)| event.kind()).collect()
+    transition.events.iter().filter_map(|provider::Event::Idwise(event)| event.kind()).collect()
 }

@@ -32,8 +32,8 @@ use std::time::Duration;
 
 use super::movement::Move;
 use super::{
-    Action, AmlChange, DeadlineAt, Event, ManualDecision, Phase, RenewalCriteria, RequiredStep, StepState, Stimulus,
-    SystemDecision, Trigger,
+    Action, AmlChange, DeadlineAt, Event, ManualDecision, Phase, RenewalCriteria, RequiredStep, StepKind, StepState,
+    Stimulus, SystemDecision, Trigger,
 };
 use crate::chance::Weights;
 use crate::provider::{Context, DeadlineKind, Journey, Rejected, Transition};
@@ -109,7 +109,7 @@ impl Move<'_> {
         let missing = self.before.missing_steps();
         if !missing.contains(&id) {
             let given = match self.before.steps[at].state {
-                StepState::Submitted => "is submitted already",
+                StepState::Submitted | StepState::Processed => "is submitted already",
                 StepState::NotSubmitted | StepState::Required(_) => "is not asked for now",
             };
             return Err(self.illegal(&format!("step {id:?} {given}; still to submit: {}", missing.join(", "))));
@@ -135,7 +135,22 @@ impl Move<'_> {
         self.state.manual = None;
         self.state.phase = Phase::Finished;
         self.clear_deadline(DeadlineKind::Processing);
+        self.process_steps();
         self.events.push(Event::FinishedJourney { system: self.state.system });
+    }
+
+    /// Each step that was submitted since the last decision has been processed, a document once per side
+    /// (docs.idwise.com/docs/webhook-specifications).
+    fn process_steps(&mut self) {
+        let system = self.state.system;
+        for step in self.state.steps.iter_mut().filter(|step| step.state == StepState::Submitted) {
+            step.state = StepState::Processed;
+            let sides = match step.definition.kind {
+                StepKind::Document => 2,
+                StepKind::Selfie => 1,
+            };
+            self.events.extend((0..sides).map(|_| Event::StepProcessed { system }));
+        }
     }
 
     /// S1, S2: the customer ends the journey with what is there.

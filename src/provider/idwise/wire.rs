@@ -6,29 +6,40 @@
 
 use serde::Serialize;
 
+use super::eras::{self, About};
 use super::{Action, Decisions, Dialect, Event, ManualDecision, StepKind, SystemDecision, Trigger};
 use crate::clock::Timestamp;
 use crate::ids::{EventId, JourneyId};
-use crate::provider::{Journey, Rendered};
+use crate::provider::{self, Journey, Rendered};
 
 /// The bytes of an event of `journey`; `None` where the era has no such event.
 pub fn render(event: &Event, id: EventId, journey: &Journey, dialect: Dialect) -> Option<Rendered> {
     let subject = Subject { event_id: id, journey_id: journey.id, reference_no: &journey.reference_no };
+    let provider::State::Idwise(state) = &journey.state;
+    in_dialect(event, subject, state.manual, dialect)
+}
+
+fn in_dialect(
+    event: &Event,
+    subject: Subject<'_>,
+    manual: Option<ManualDecision>,
+    dialect: Dialect,
+) -> Option<Rendered> {
     match dialect {
-        Dialect::Current => Some(Rendered { event_type: event.kind(), body: render_for(event, subject) }),
-        Dialect::Middle | Dialect::Legacy => None,
+        Dialect::Current => current(event, subject),
+        Dialect::Middle | Dialect::Legacy => {
+            let Subject { event_id, journey_id, reference_no } = subject;
+            eras::render(event, About { event_id, journey_id, reference_no, manual }, dialect)
+        }
     }
 }
 
 /// A valid body of the given type, as "Test Webhook" sends it: the journey is 24 zeros, its reference `test`.
 /// `None` for a type that the provider does not have. The provider's own test body is not documented.
 pub fn test_event(kind: &str, id: EventId, dialect: Dialect) -> Option<Rendered> {
-    let event = sample(kind)?;
     let subject = Subject { event_id: id, journey_id: JourneyId::ZERO, reference_no: "test" };
-    match dialect {
-        Dialect::Current => Some(Rendered { event_type: event.kind(), body: render_for(&event, subject) }),
-        Dialect::Middle | Dialect::Legacy => None,
-    }
+    let event = sample(kind, dialect)?;
+    in_dialect(&event, subject, None, dialect).filter(|rendered| rendered.event_type == kind)
 }
 
 /// What every body is about.
@@ -170,10 +181,11 @@ struct ManuallyReviewed<'a> {
     final_decision: &'static str,
 }
 
-fn render_for(event: &Event, subject: Subject<'_>) -> Vec<u8> {
+fn current(event: &Event, subject: Subject<'_>) -> Option<Rendered> {
     let Subject { event_id, journey_id, reference_no } = subject;
-    let kind = event.kind();
-    match event {
+    let kind = event.kind()?;
+    let body = match event {
+        Event::StepProcessed { .. } => return None,
         Event::FinishedStep { step_id, step_kind } => {
             to_bytes(kind, FinishedStep { event_id, journey_id, reference_no, step_id, step_type: step_kind.as_str() })
         }
@@ -219,7 +231,8 @@ fn render_for(event: &Event, subject: Subject<'_>) -> Vec<u8> {
             };
             to_bytes(kind, body)
         }
-    }
+    };
+    Some(Rendered { event_type: kind, body })
 }
 
 fn to_bytes<B: Serialize>(event: &str, body: B) -> Vec<u8> {
@@ -273,11 +286,14 @@ fn update_required<'a>(
 }
 
 /// An event of each type, with the values of an ordinary journey.
-fn sample(kind: &str) -> Option<Event> {
+fn sample(kind: &str, dialect: Dialect) -> Option<Event> {
     let system = SystemDecision::Complete;
     let approved = Decisions { system: SystemDecision::Refer, manual: Some(ManualDecision::Approved) };
     Some(match kind {
-        "Finished Step" => Event::FinishedStep { step_id: "1".to_owned(), step_kind: StepKind::Document },
+        "Finished Step" if dialect == Dialect::Middle => Event::StepProcessed { system },
+        "Finished Step" | "Step Submitted" => {
+            Event::FinishedStep { step_id: "1".to_owned(), step_kind: StepKind::Document }
+        }
         "Finished User Steps" => Event::FinishedUserSteps { system: SystemDecision::Incomplete },
         "Finished Journey" => Event::FinishedJourney { system },
         "Updated Journey" => Event::UpdatedJourney {
@@ -297,7 +313,7 @@ fn sample(kind: &str) -> Option<Event> {
         "AML Monitor Update" => {
             Event::AmlMonitorUpdate { system: SystemDecision::Refer, previous: SystemDecision::Complete, version: 1 }
         }
-        "Finished Spot Check" => Event::FinishedSpotCheck { system, check: JourneyId::ZERO },
+        "Finished Spot Check" | "Finished Ongoing Check" => Event::FinishedSpotCheck { system, check: JourneyId::ZERO },
         "Manually Reviewed" => Event::ManuallyReviewed { decisions: approved },
         _ => return None,
     })

@@ -124,13 +124,12 @@ impl Run {
                 let to = drawn(state(&before).phase, stimulus.name());
                 prop_assert!(to.contains(&state(&next.journey).phase), "not drawn: {:?} {:?}", before, stimulus);
                 prop_assert_eq!(next.journey.version, before.version + 1);
-                prop_assert_eq!(next.journey.sequence, before.sequence + next.events.len() as u64);
+                prop_assert_eq!(next.journey.sequence, before.sequence);
                 self.journey = next.journey;
                 for AnyEvent::Idwise(event) in next.events {
                     self.check_event(&event, &before)?;
                     self.told.push(event);
                 }
-                prop_assert_eq!(self.journey.sequence, self.told.len() as u64);
                 self.check_state()?;
             }
         }
@@ -285,5 +284,7 @@ fn what_is_listed_as_legal_is_taken() {
 
 fn wire(event: &Event, journey: &Journey) -> Vec<u8> {
     let id = crate::ids::EventId([7; 16]);
-    super::super::wire::render(event, id, journey, super::super::Dialect::Current).expect("of today").body
+    let dialects = super::super::Dialect::ALL.into_iter();
+    let mut rendered = dialects.filter_map(|dialect| super::super::wire::render(event, id, journey, dialect));
+    rendered.next().expect("some era has every event").body
 }

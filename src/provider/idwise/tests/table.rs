@@ -37,7 +37,7 @@ fn check(path: &[&str], stimulus: &str, (word, final_decision): (&str, &str), ev
     let view = provider::view(&next.journey);
     assert_eq!((view.state.as_str(), view.final_decision.as_deref()), (word, Some(final_decision)), "{stimulus}");
     assert_eq!(kinds(&next), events, "{stimulus}");
-    assert_eq!(next.journey.sequence, before.sequence + events.len() as u64);
+    assert_eq!(next.journey.sequence, before.sequence, "numbering is for whoever knows the dialects spoken");
 }
 
 #[test]

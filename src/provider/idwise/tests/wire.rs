@@ -111,3 +111,53 @@ fn a_test_event_exists_for_every_type_and_no_other() {
 "#);
     assert_eq!(super::super::wire::test_event("Finished journey", id, Dialect::Current), None);
 }
+
+/// Every event type of an older era, each in the bytes of its test request.
+fn bodies(dialect: Dialect) -> String {
+    let id = EventId([7; 16]);
+    let body = |kind: &&str| {
+        let rendered = super::super::wire::test_event(kind, id, dialect).expect(kind);
+        assert_eq!(&rendered.event_type, kind);
+        String::from_utf8(rendered.body).expect("UTF-8")
+    };
+    dialect.event_types().iter().map(body).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_middle_era_has_one_body_with_an_event_id() {
+    insta::assert_snapshot!(bodies(Dialect::Middle), @r#"
+    {"event":"Finished Step","body":{"eventId":"07070707-0707-0707-0707-070707070707","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Complete","manualDecision":null,"finalDecision":"Complete"}}
+    {"event":"Finished User Steps","body":{"eventId":"07070707-0707-0707-0707-070707070707","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Incomplete","manualDecision":null,"finalDecision":"Incomplete"}}
+    {"event":"Finished Journey","body":{"eventId":"07070707-0707-0707-0707-070707070707","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Complete","manualDecision":null,"finalDecision":"Complete"}}
+    {"event":"Manually Reviewed","body":{"eventId":"07070707-0707-0707-0707-070707070707","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved"}}
+    {"event":"AML Monitor Update","body":{"eventId":"07070707-0707-0707-0707-070707070707","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Refer","manualDecision":null,"finalDecision":"Refer"}}
+    {"event":"Finished Ongoing Check","body":{"eventId":"07070707-0707-0707-0707-070707070707","journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Complete","ongoingCheckId":"000000000000000000000000"}}
+    "#);
+}
+
+#[test]
+fn the_legacy_era_has_no_event_ids() {
+    insta::assert_snapshot!(bodies(Dialect::Legacy), @r#"
+    {"event":"Step Submitted","body":{"journeyId":"000000000000000000000000","referenceNo":"test","stepId":"1","stepType":"Document"}}
+    {"event":"Finished User Steps","body":{"journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Incomplete","manualDecision":null,"finalDecision":"Incomplete"}}
+    {"event":"Finished Journey","body":{"journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Complete","manualDecision":null,"finalDecision":"Complete"}}
+    {"event":"Manually Reviewed","body":{"journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved"}}
+    {"event":"AML Monitor Update","body":{"journeyId":"000000000000000000000000","referenceNo":"test","systemDecision":"Refer","manualDecision":null,"finalDecision":"Refer"}}
+    "#);
+}
+
+#[test]
+fn an_older_era_shows_the_reviewers_decision() {
+    let mut journey = started(&onboarding());
+    let provider::State::Idwise(state) = &mut journey.state;
+    state.manual = Some(ManualDecision::Rejected);
+    let event =
+        Event::AmlMonitorUpdate { system: SystemDecision::Refer, previous: SystemDecision::Complete, version: 1 };
+    let rendered =
+        super::super::wire::render(&event, EventId([7; 16]), &journey, Dialect::Legacy).expect("of that era");
+    let body = String::from_utf8(rendered.body).expect("UTF-8");
+    assert!(
+        body.ends_with(r#""systemDecision":"Refer","manualDecision":"Rejected","finalDecision":"Rejected"}}"#),
+        "{body}"
+    );
+}
