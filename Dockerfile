@@ -14,8 +14,8 @@ WORKDIR /build
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --release --locked --bin understudy \
-    && cp target/release/understudy /understudy \
+    cargo build --profile dist --locked --bin understudy \
+    && cp target/dist/understudy /understudy \
     && mkdir -p /empty/data /empty/tmp && chmod 1777 /empty/tmp
 
 FROM scratch

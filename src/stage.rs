@@ -140,7 +140,9 @@ impl Stage {
         let http = CancellationToken::new();
         let stop = http.clone();
         running.own("http", async move {
-            serve(listener, routes, Limits::default(), stop).await;
+            // Attempts have ended by then; what is still being answered gets this long.
+            let limits = Limits { grace: Duration::from_secs(1), ..Limits::default() };
+            serve(listener, routes, limits, stop).await;
             Ok(())
         });
         Ok(Stage { running, inbox, address, http })

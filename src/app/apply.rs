@@ -189,7 +189,12 @@ impl App {
                 Ok(())
             }
             Err(AppError::Outbox(error @ OutboxError::Broken(_))) => Err(error),
-            Err(error) => drop_row(error.to_string()).await,
+            Err(AppError::Rejected(rejected)) => drop_row(rejected.message).await,
+            Err(error) => {
+                let (journey, deadline) = (journey.id, row.deadline.kind.as_str());
+                tracing::warn!(%journey, deadline, %error, "a journey's deadline came to nothing");
+                drop_row(error.to_string()).await
+            }
         }
     }
 

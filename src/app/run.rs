@@ -182,6 +182,8 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         let (app, stop) = (app.clone(), running.stop.stop_claiming.clone());
         running.own("deadlines", async move { app.fire_deadlines(stop).await.map_err(Fatal::Outbox) });
     }
+    let (keeper, stop) = (app.clone(), running.stop.stop_claiming.clone());
+    running.own("retention", async move { keeper.expire_history(stop).await.map_err(Fatal::Outbox) });
     let stop = running.stop.stop_claiming.clone();
     running.own("store watch", async move {
         let mut changed = app.outbox.changed();

@@ -3,13 +3,19 @@
 //! The clock goes from one due instant to the next, and stays at each until all that fell due there has been done: what
 //! a retry leads to depends on how the attempt before it ended.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::run::Firing;
 use crate::clock::{Clock as _, ClockWentBack, Timestamp};
-use crate::outbox::Horizon;
+use crate::outbox::{Horizon, OutboxError};
 use crate::provider::DeadlineKind;
+
+/// How often history is looked over, in provider time.
+const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 
 impl App {
     /// Moves the clock forward to `to`, through everything that falls due on the way. Answers when all that fell due
@@ -32,6 +38,21 @@ impl App {
         self.forward(to);
         self.started().await;
         Ok(())
+    }
+
+    /// Drops history that is older than the retention, once in a provider hour, until stopped.
+    ///
+    /// # Errors
+    /// Only when the outbox is broken.
+    pub async fn expire_history(&self, stop: CancellationToken) -> Result<(), OutboxError> {
+        loop {
+            let now = self.clock.now();
+            self.outbox.expire(now).await?;
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = self.clock.sleep_until(now + EXPIRE_EVERY) => {}
+            }
+        }
     }
 
     /// Waits until nothing is due and nothing is under way: the clock can move without skipping anything.

@@ -22,8 +22,16 @@ pub struct Remote {
     pub token: Option<Secret>,
 }
 
-fn secret(text: &str) -> Result<Secret, String> {
-    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(Secret::new(text)) }
+/// An empty one is none: that is how compose files pass on a variable that is not set.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+impl Remote {
+    /// The token that was given, if one was.
+    pub fn token(&self) -> Option<&Secret> {
+        self.token.as_ref().filter(|token| !token.expose().is_empty())
+    }
 }
 
 /// Where a list starts and how long it is.
@@ -45,7 +53,7 @@ Examples:
   understudy journeys start onboarding KYC-1
   understudy journeys do ref:KYC-1 submit_step step=1
   understudy journeys do ref:KYC-1 review decision=Approved
-  understudy journeys do ref:KYC-1 request_resubmission 'steps=[{\"step\":\"1\",\"reason_code\":\"RESUBMIT_BAD_QUALITY\"}]'
+  understudy journeys do ref:KYC-1 request_resubmission 'steps=[{\"step\":\"1\"}]'
   understudy journeys show ref:KYC-1
 
 An ID is a journey's id, or ref: and its reference.")]

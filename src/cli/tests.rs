@@ -12,22 +12,24 @@ fn the_declaration_holds_together() {
     Cli::command().debug_assert();
 }
 
+/// The help of a command and, below it, of its own commands.
+fn helps(command: &mut clap::Command) -> String {
+    let help = command.render_help();
+    let mut text = format!("$ {} --help\n\n{help}", command.get_bin_name().unwrap_or("?"));
+    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
+        text.push_str(&format!("\n{}", helps(sub)));
+    }
+    text
+}
+
 #[test]
 fn help_texts_are_as_pinned() {
-    fn help(command: &mut clap::Command, name: &str) {
-        let text = command.render_help().to_string();
-        insta::assert_snapshot!(name, text);
-        let subs: Vec<String> =
-            command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(|sub| sub.get_name().to_owned()).collect();
-        for sub in subs {
-            if let Some(command) = command.find_subcommand_mut(&sub) {
-                help(command, &format!("{name}-{sub}"));
-            }
-        }
-    }
     let mut command = Cli::command().term_width(100);
     command.build();
-    help(&mut command, "help-understudy");
+    insta::assert_snapshot!("help", command.render_help());
+    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
+        insta::assert_snapshot!(format!("help-{}", sub.get_name()), helps(sub));
+    }
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn address(
     remote: &Remote,
     configured: impl FnOnce() -> Result<settings::Server, Failure>,
 ) -> Result<(Url, Option<Secret>), Failure> {
-    if let (Some(server), Some(token)) = (&remote.server, &remote.token) {
+    if let (Some(server), Some(token)) = (&remote.server, remote.token()) {
         return Ok((checked(server)?, Some(token.clone())));
     }
     let configured = match configured() {
@@ -148,7 +148,7 @@ fn address(
         })?,
     };
     let same = own.is_some_and(|own| own.origin() == base.origin());
-    let token = remote.token.clone().or_else(|| configured.filter(|_| same).and_then(|server| server.token));
+    let token = remote.token().cloned().or_else(|| configured.filter(|_| same).and_then(|server| server.token));
     Ok((base, token))
 }
 
@@ -247,6 +247,7 @@ mod tests {
         check(Some("http://127.0.0.1:4740"), None, ("http://127.0.0.1:4740/", Some("own")));
         check(Some("http://elsewhere.test"), None, ("http://elsewhere.test/", None));
         check(Some("http://elsewhere.test"), Some("t"), ("http://elsewhere.test/", Some("t")));
+        check(None, Some(""), ("http://127.0.0.1:4740/", Some("own")));
         check(None, Some("t"), ("http://127.0.0.1:4740/", Some("t")));
     }
 
@@ -270,10 +271,10 @@ mod tests {
             format!("{} {} | {}", failure.exit.code(), failure.message, failure.help.unwrap_or_default())
         };
         let illegal = json!({"code": "illegal_stimulus", "detail": "cannot review an open journey", "legal": ["submit_step", "cancel"]});
-        insta::assert_snapshot!(check(409, illegal), @"");
-        insta::assert_snapshot!(check(400, json!({"code": "unknown_flow", "detail": "no flow x; known are a, b", "known": ["a", "b"]})), @"");
-        insta::assert_snapshot!(check(404, json!({"code": "not_found", "detail": "there is no delivery d1"})), @"");
-        insta::assert_snapshot!(check(401, json!({"code": "unauthorized", "detail": "this server wants its token"})), @"");
-        insta::assert_snapshot!(check(503, json!({"code": "outbox_failed", "title": "Service Unavailable"})), @"");
+        insta::assert_snapshot!(check(409, illegal), @"1 cannot review an open journey | legal now: submit_step, cancel");
+        insta::assert_snapshot!(check(400, json!({"code": "unknown_flow", "detail": "no flow x; known are a, b", "known": ["a", "b"]})), @"2 no flow x; known are a, b |");
+        insta::assert_snapshot!(check(404, json!({"code": "not_found", "detail": "there is no delivery d1"})), @"1 there is no delivery d1 |");
+        insta::assert_snapshot!(check(401, json!({"code": "unauthorized", "detail": "this server wants its token"})), @"3 this server wants its token | give it with --token or in UNDERSTUDY_TOKEN");
+        insta::assert_snapshot!(check(503, json!({"code": "outbox_failed", "title": "Service Unavailable"})), @"3 Service Unavailable |");
     }
 }

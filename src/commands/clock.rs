@@ -38,7 +38,7 @@ fn change(action: &ClockAction) -> Option<Value> {
 
 fn described(clock: &Value) -> String {
     let mode = match member(clock, "mode").as_str() {
-        "scaled" => format!("scaled, {} provider seconds per real second", member(clock, "rate")),
+        "scaled" => format!("scaled, {} provider seconds per real second", clock["rate"].as_f64().unwrap_or_default()),
         "manual" => "manual, stands still until it is moved".to_owned(),
         mode => mode.to_owned(),
     };
@@ -69,6 +69,10 @@ mod tests {
     #[test]
     fn a_clock_is_described() {
         let clock = json!({"now": "2026-11-20T08:00:00.000Z", "mode": "scaled", "rate": 60.0, "next_due": null});
-        insta::assert_snapshot!(described(&clock), @"");
+        insta::assert_snapshot!(described(&clock), @r"
+        now       2026-11-20T08:00:00.000Z
+        mode      scaled, 60 provider seconds per real second
+        next due  nothing
+        ");
     }
 }

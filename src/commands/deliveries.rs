@@ -191,7 +191,30 @@ mod tests {
                 },
             ],
         });
-        insta::assert_snapshot!(described(&delivery, Paint::Plain), @"");
+        insta::assert_snapshot!(described(&delivery, Paint::Plain), @r#"
+        delivery  d17
+        event     Finished Journey e-1
+        journey   6f00
+        webhook   demo
+        state     waiting, attempts: 2
+        due       2026-11-20T08:05:00.000Z
+
+        attempt 1 at 2026-11-20T08:00:00.000Z: answered 500, 12 ms
+          > POST http://127.0.0.1:8080/
+          > content-type: application/json
+          > authorization: Bearer ***
+          >
+          > {"event":"Finished Journey"}
+          < 500
+          < x: \u{1b}[2J
+          <
+          < no
+          < luck
+          < ... more came than was kept
+
+        attempt 2 at 2026-11-20T08:05:00.000Z: timeout (no status head within 10s), 10000 ms
+          > POST http://127.0.0.1:8080/
+        "#);
     }
 
     #[test]

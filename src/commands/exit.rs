@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_failure_has_a_form_for_programs() {
         let failure = Failure::no("there is no journey x").help("list them").details(json!({"code": "not_found"}));
-        insta::assert_snapshot!(failure.to_json(), @"");
+        insta::assert_snapshot!(failure.to_json(), @r#"{"error":{"details":{"code":"not_found"},"help":"list them","message":"there is no journey x"},"exit_code":1,"exit_reason":"no"}"#);
     }
 
     #[test]

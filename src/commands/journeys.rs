@@ -159,6 +159,20 @@ mod tests {
             },
             "events": [{"id": "e1", "type": "Finished Step", "sequence": 1}],
         });
-        insta::assert_snapshot!(applied_text(&applied, Paint::Plain), @"");
+        insta::assert_snapshot!(applied_text(&applied, Paint::Plain), @r"
+        journey    6f00
+        reference  KYC\u{1b}-1
+        flow       onboarding (sandbox)
+        created    2026-11-20T08:00:00.000Z
+        state      processing
+        decision   system Refer, final Refer
+        steps      1 Document submitted
+                   2 Selfie not_submitted
+        due        finish_processing at 2026-11-20T08:00:05.000Z
+        legal      submit_step, cancel
+
+        SEQ  EVENT          ID
+          1  Finished Step  e1
+        ");
     }
 }

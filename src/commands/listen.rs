@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::signals::Signals;
 use super::{Context, Exit, Failure};
 use crate::cli::{ListenArgs, Output};
 use crate::clock::{ClockMode, ProviderClock};
@@ -57,12 +58,13 @@ pub(super) async fn run(cx: &Context, args: &ListenArgs) -> Result<Exit, Failure
     let inbox = Inbox::misbehaving(clock, Seed::fresh(), base);
     let stop = CancellationToken::new();
     let limits = Limits { grace: longest + ANSWERED, ..Limits::default() };
+    let mut signals = Signals::new()?;
     let mut server = JoinSet::new();
     server.spawn(serve(listener, everything_to(&inbox), limits, stop.clone()));
     cx.out.talk(&format!("listening on http://{address}/, any path; Ctrl-C ends"));
 
     let mut seen = Seen::default();
-    let shown = show_arrivals(cx, args, &inbox, &mut seen).await;
+    let shown = show_arrivals(cx, args, &inbox, &mut seen, &mut signals).await;
     stop.cancel();
     // What was shown last may still be waiting for its answer.
     while server.join_next().await.is_some() {}
@@ -111,15 +113,16 @@ struct Seen {
 }
 
 /// Shows each request once, until a signal comes or there were enough.
-async fn show_arrivals(cx: &Context, args: &ListenArgs, inbox: &Inbox, seen: &mut Seen) -> Result<(), Failure> {
+async fn show_arrivals(
+    cx: &Context,
+    args: &ListenArgs,
+    inbox: &Inbox,
+    seen: &mut Seen,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
     let mut arrivals = inbox.watch();
-    let mut ended = std::pin::pin!(told_to_end());
     loop {
-        tokio::select! {
-            () = &mut ended => return Ok(()),
-            // The inbox is held here, so that its watch never closes.
-            _ = arrivals.changed() => {}
-        }
+        arrivals.mark_unchanged();
         for request in
             inbox.received(NAME).iter().filter(|request| request.n > seen.received).cloned().collect::<Vec<_>>()
         {
@@ -140,6 +143,11 @@ async fn show_arrivals(cx: &Context, args: &ListenArgs, inbox: &Inbox, seen: &mu
         if args.count.is_some_and(|count| seen.received >= count) {
             return Ok(());
         }
+        tokio::select! {
+            () = signals.end() => return Ok(()),
+            // The inbox is held here, so that its watch never closes.
+            _ = arrivals.changed() => {}
+        }
     }
 }
 
@@ -159,22 +167,6 @@ async fn save(dir: &Path, request: &Received) -> Result<(), Failure> {
     let path = dir.join(shown::file_name(request));
     let failed = |error| Failure::could_not_run(format!("cannot write {}: {error}", path.display()));
     tokio::fs::write(&path, &request.body).await.map_err(failed)
-}
-
-/// Completes at the first Ctrl-C or SIGTERM: both are the usual end of a receiver.
-async fn told_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn summary(cx: &Context, seen: &Seen) -> Result<Exit, Failure> {

@@ -62,6 +62,16 @@ mod tests {
             "id": "m3", "webhook": "demo", "to": "ops@example.com", "subject": "2 deliveries failed", "error": null,
             "created_at": "2026-11-20T08:00:00.000Z", "state": "kept", "attempts": 0, "text": "d1\nd2\u{1b}[31m\n",
         });
-        insta::assert_snapshot!(described(&mail), @"");
+        insta::assert_snapshot!(described(&mail), @r"
+        mail     m3
+        webhook  demo
+        to       ops@example.com
+        subject  2 deliveries failed
+        created  2026-11-20T08:00:00.000Z
+        state    kept, attempts: 0
+
+        d1
+        d2\u{1b}[31m
+        ");
     }
 }

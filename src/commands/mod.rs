@@ -26,6 +26,7 @@ mod replay;
 mod scenario;
 mod send;
 mod serve;
+mod signals;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

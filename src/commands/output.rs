@@ -224,8 +224,18 @@ pub(super) mod tests {
             out.page(&page(), &COLUMNS).expect("written");
             format!("{}---\n{}", data.text(), talk.text())
         };
-        insta::assert_snapshot!(check(Output::Text), @"");
-        insta::assert_snapshot!(check(Output::Ndjson), @"");
+        insta::assert_snapshot!(check(Output::Text), @r"
+        ID          TRIES
+        a\u{1b}[2J     12
+        bbb             3
+        ---
+        there are more: --cursor 7
+        ");
+        insta::assert_snapshot!(check(Output::Ndjson), @r#"
+        {"id":"a\u001b[2J","n":12}
+        {"id":"bbb","n":3}
+        ---
+        "#);
         assert_eq!(check(Output::Json), format!("{:#}\n---\n", page()));
     }
 
@@ -236,8 +246,17 @@ pub(super) mod tests {
             out.failure(&Failure::no("refused\u{7}").help("try later"));
             format!("{}---\n{}", data.text(), talk.text())
         };
-        insta::assert_snapshot!(check(Output::Text), @"");
-        insta::assert_snapshot!(check(Output::Ndjson), @"");
+        insta::assert_snapshot!(check(Output::Text), @r"
+        ---
+        error: refused\u{7}
+        help: try later
+        ");
+        insta::assert_snapshot!(check(Output::Ndjson), @r#"
+        {"error":{"help":"try later","message":"refused\u0007"},"exit_code":1,"exit_reason":"no"}
+        ---
+        error: refused\u{7}
+        help: try later
+        "#);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::portal::{DeliverySettings, Webhook};
 use crate::provider::{self, Flow};
 use crate::scenario::file::Pace;
 use crate::scenario::judge::Holds;
-use crate::scenario::{Scenario, Vocabulary, draw, judge};
+use crate::scenario::{Scenario, draw, judge};
 use crate::stage::{Stage, Staging};
 
 /// Where time starts in a scenario that leaps and names no start: the same instant on every run, so that two runs give
@@ -66,14 +66,7 @@ pub(super) async fn run(cx: &Context, args: &ReplayArgs) -> Result<Exit, Failure
 /// # Errors
 /// All complaints, drawn.
 pub(super) fn read_all(cx: &Context, config: &Config, files: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
-    let vocabulary = Vocabulary {
-        environment: config.environment,
-        flows: &config.flows,
-        delivery: &config.delivery,
-        email: &config.email,
-        finished_journey_on_review: config.idwise.finished_journey_on_review,
-        env: &settings::env,
-    };
+    let vocabulary = settings::vocabulary(config);
     let (mut scenarios, mut wrong) = (Vec::new(), Vec::new());
     for file in files {
         let parsed = settings::read(file).and_then(|document| {

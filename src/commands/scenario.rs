@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::settings::{self, complained, env};
+use super::settings::{self, complained};
 use super::text::clean_lines;
 use super::{Context, Exit, Failure};
 use crate::cli::{ScenarioAction, ScenarioArgs};
-use crate::config::Config;
-use crate::scenario::{self, Vocabulary};
+use crate::scenario;
 
 /// Carries out one action.
 ///
@@ -24,22 +23,10 @@ pub(super) fn run(cx: &Context, args: &ScenarioArgs) -> Result<Exit, Failure> {
     Ok(Exit::Yes)
 }
 
-/// What scenarios may name under `config`.
-fn vocabulary(config: &Config) -> Vocabulary<'_> {
-    Vocabulary {
-        environment: config.environment,
-        flows: &config.flows,
-        delivery: &config.delivery,
-        email: &config.email,
-        finished_journey_on_review: config.idwise.finished_journey_on_review,
-        env: &env,
-    }
-}
-
 /// Checks every file, whatever the ones before it were like.
 fn check(cx: &Context, files: &[PathBuf]) -> Result<Exit, Failure> {
     let config = settings::load(cx, &settings::overrides(cx))?;
-    let vocabulary = vocabulary(&config);
+    let vocabulary = settings::vocabulary(&config);
     let mut exit = Exit::Yes;
     for path in files {
         let checked = settings::read(path).and_then(|document| {

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
+use super::signals::Signals;
 use super::{Context, Exit, Failure, reload, replay, settings};
 use crate::app::App;
 use crate::cli::ServeArgs;
@@ -24,6 +24,8 @@ use crate::stage::{Stage, StageError, Staging};
 /// Why it could not start, or why it ended by itself.
 pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure> {
     let overrides = overrides(cx, args);
+    // Before the file is read: a save from here on is not missed.
+    let watch = reload::watch(cx.config_path());
     let config = settings::load(cx, &overrides)?;
     let scenarios = replay::read_all(cx, &config, &args.journeys)?;
     let seed = config.seed.unwrap_or_else(Seed::fresh);
@@ -33,7 +35,6 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
     let mut stage = staged.map_err(|error| refused(&config, error))?;
     cx.out.line(&format!("listening on {}", stage.url().as_str().trim_end_matches('/')))?;
     greet(cx, &config, seed);
-    let watch = reload::watch(cx.config_path());
     let mut players = JoinSet::new();
     for scenario in scenarios {
         players.spawn(perform(stage.running.app.clone(), scenario, seed));
@@ -59,26 +60,12 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
     }
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        let of =
-            |kind| signal(kind).map_err(|error| Failure::could_not_run(format!("cannot wait for signals: {error}")));
-        Ok(Signals {
-            terminate: of(SignalKind::terminate())?,
-            interrupt: of(SignalKind::interrupt())?,
-            hang_up: of(SignalKind::hangup())?,
-        })
-    }
-}
-
 fn overrides(cx: &Context, args: &ServeArgs) -> Overrides {
     let mut overrides = settings::overrides(cx);
+    // The variable that clients read as well, so that one export serves both.
+    if let Some(token) = settings::env("UNDERSTUDY_TOKEN").filter(|token| !token.is_empty()) {
+        overrides = overrides.with("UNDERSTUDY_TOKEN", "server.token", token);
+    }
     if let Some(listen) = &args.listen {
         overrides = overrides.with("--listen", "server.listen", listen.clone());
     }

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::{Context, Out};
 use crate::config::{Config, SHIPPED};
 use crate::reader::{Complaints, Overrides, Source};
+use crate::scenario::Vocabulary;
 use crate::secret::Secret;
 
 /// Where the configured server listens, and its token.
@@ -87,13 +88,46 @@ pub fn load(cx: &Context, overrides: &Overrides) -> Result<Config, Failure> {
     Config::load(document.source(), overrides, &env).map_err(|complaints| complained(&cx.out, &complaints))
 }
 
-/// The configured server.
+/// The configured server. A configuration that is wrong elsewhere, where a webhook's secret is not in this shell's
+/// environment say, still tells where its server is.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load`], where even that cannot be told.
 pub fn server(cx: &Context) -> Result<Server, Failure> {
-    let config = load(cx, &overrides(cx))?;
-    Ok(Server { listen: config.server.listen.to_string(), token: config.server.token })
+    match load(cx, &overrides(cx)) {
+        Ok(config) => Ok(Server { listen: config.server.listen.to_string(), token: config.server.token }),
+        Err(failure) => document(cx).ok().and_then(|document| server_alone(&document.text, &env)).ok_or(failure),
+    }
+}
+
+/// `[server]` read without the rest; `None` where the text is not TOML, or its `listen` is no address.
+fn server_alone(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Server> {
+    let document: toml::Table = text.parse().ok()?;
+    let given = |key: &str| document.get("server").and_then(|server| server.get(key)).cloned();
+    let listen = match env("UNDERSTUDY_SERVER_LISTEN").map(toml::Value::String).or_else(|| given("listen")) {
+        None => "127.0.0.1:4740".to_owned(),
+        Some(listen) => listen.as_str()?.to_owned(),
+    };
+    let address = listen.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    address.as_deref().unwrap_or(&listen).parse::<std::net::SocketAddr>().ok()?;
+    let token = env("UNDERSTUDY_SERVER_TOKEN").or_else(|| Some(given("token")?.as_str()?.to_owned()));
+    let token = token.and_then(|token| match token.strip_prefix("env:") {
+        Some(name) => env(name),
+        None => Some(token),
+    });
+    Some(Server { listen, token: token.map(Secret::new) })
+}
+
+/// What scenarios may name under `config`, and what they inherit from it.
+pub fn vocabulary(config: &Config) -> Vocabulary<'_> {
+    Vocabulary {
+        environment: config.environment,
+        flows: &config.flows,
+        delivery: &config.delivery,
+        email: &config.email,
+        finished_journey_on_review: config.idwise.finished_journey_on_review,
+        env: &env,
+    }
 }
 
 /// Complaints about a file, as they end a command.
@@ -111,4 +145,34 @@ pub fn complained(out: &Out, complaints: &Complaints) -> Failure {
     Failure::new(Exit::BadUsage, format!("{} has {what}", complaints.file()))
         .drawn(complaints.drawn(out.complaint_style()))
         .details(json!({ "file": complaints.file(), "complaints": details }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_found_in_a_file_that_is_wrong_elsewhere() {
+        let env = |name: &str| (name == "TOKEN").then(|| "from-the-environment".to_owned());
+        let check = |text: &str, expected: Option<(&str, Option<&str>)>| {
+            let found = server_alone(text, &env);
+            let found = found.as_ref().map(|s| (s.listen.as_str(), s.token.as_ref().map(Secret::expose)));
+            assert_eq!(found, expected, "{text}");
+        };
+        check("colour = 1", Some(("127.0.0.1:4740", None)));
+        check("[server]\nlisten = \"0.0.0.0:80\"\ntoken = \"plain\"", Some(("0.0.0.0:80", Some("plain"))));
+        check("[server]\ntoken = \"env:TOKEN\"", Some(("127.0.0.1:4740", Some("from-the-environment"))));
+        check("[server]\ntoken = \"env:NONE\"", Some(("127.0.0.1:4740", None)));
+        check("[server]\nlisten = 7", None);
+        check("[server]\nlisten = \"here\"", None);
+        check("[server", None);
+    }
+
+    #[test]
+    fn the_fallback_knows_the_real_default() {
+        let none: &dyn Fn(&str) -> Option<String> = &|_| None;
+        let config = Config::load(Source { name: "t", text: "" }, &Overrides::none(), none).expect("defaults");
+        let alone = server_alone("", none).expect("a server");
+        assert_eq!(alone.listen, config.server.listen.to_string());
+    }
 }

@@ -1,5 +1,7 @@
 //! How a whole command line ends.
 
+mod server;
+
 use super::output::tests::captured;
 use super::*;
 use crate::cli::Output;

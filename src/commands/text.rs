@@ -164,7 +164,11 @@ mod tests {
     #[test]
     fn records_leave_out_what_is_empty_and_indent_what_goes_on() {
         let text = record(&[("id", "d1".to_owned()), ("journey", String::new()), ("steps", "1 x\n2 y".to_owned())]);
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        id       d1
+        steps    1 x
+                 2 y
+        ");
     }
 
     #[test]
@@ -174,6 +178,10 @@ mod tests {
         let plain = table(&columns, &items, Paint::Plain);
         let painted = table(&columns, &items, Paint::Colour);
         assert_eq!(anstream::adapter::strip_str(&painted).to_string(), plain);
-        insta::assert_snapshot!(plain, @"");
+        insta::assert_snapshot!(plain, @r"
+        STATE      TO
+        exhausted  a
+        x          -
+        ");
     }
 }

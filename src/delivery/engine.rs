@@ -182,10 +182,15 @@ impl Engine {
             };
             kept.insert(key, lane);
         }
-        // A lane that is gone starts nothing more; what it had under way still ends and is counted.
+        // A lane that is gone starts nothing more. What it has under way goes on holding its slots: the lane may come
+        // back before that has ended, and must not have more than its number then.
         for (key, mut lane) in std::mem::replace(&mut self.lanes, kept) {
             effects.extend(lane.drain().into_iter().map(|work| Effect::Release { work }));
             self.waiting.remove(&key);
+            if lane.in_flight() > 0 {
+                lane.pause();
+                self.lanes.insert(key, lane);
+            }
         }
         self.look_at_all(now, real, effects);
     }
@@ -340,6 +345,18 @@ mod tests {
         assert_eq!(engine.wake().real, Some(Duration::from_millis(20)));
         assert_eq!(on(&mut engine, Input::Stop), vec![Effect::Release { work: work(1) }]);
         assert_eq!(on(&mut engine, Input::Work { lane: webhook("slow"), due: NOW }), vec![]);
+    }
+
+    #[test]
+    fn a_lane_that_goes_and_comes_back_keeps_its_number() {
+        let mut engine = engine(&[("a", 2)], 10);
+        on(&mut engine, Input::Work { lane: webhook("a"), due: NOW });
+        assert_eq!(on(&mut engine, claimed("a", 0..2)).len(), 2);
+        on(&mut engine, Input::Configured(vec![]));
+        on(&mut engine, Input::Configured(vec![(webhook("a"), settings(2))]));
+        assert_eq!(on(&mut engine, Input::Work { lane: webhook("a"), due: NOW }), vec![], "A9: two are under way");
+        let effects = on(&mut engine, Input::Ended { lane: webhook("a"), again: None });
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 1 }]);
     }
 
     #[test]

@@ -66,6 +66,11 @@ impl<T> Lane<T> {
         self.settings = settings;
     }
 
+    /// Starts nothing more until it is configured again.
+    pub fn pause(&mut self) {
+        self.settings.paused = Paused::Yes;
+    }
+
     /// Attempts that hold a slot.
     pub fn in_flight(&self) -> usize {
         self.in_flight

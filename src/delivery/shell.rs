@@ -141,8 +141,8 @@ impl Shell {
             let wake = self.engine.wake();
             let clock = self.bench.clock.clone();
             let real_left = wake.real.map(|at| at.saturating_sub(self.real.elapsed()));
+            // Not biased: attempts that end without pause must not keep other lanes' work waiting.
             tokio::select! {
-                biased;
                 () = stop.stop_claiming.cancelled() => break,
                 Some(ended) = self.attempts.join_next_with_id() => self.ended(ended).await?,
                 Some(input) = inputs.recv() => self.take(input).await?,

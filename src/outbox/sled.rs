@@ -158,7 +158,7 @@ impl SledOutbox {
         let opened = recover::open(dir, &settings)?;
         let core = Arc::new(opened.core);
         let (queue, items) = mpsc::channel(writer::QUEUE);
-        let writer = writer::Writer::new(core.clone(), opened.archive, opened.meta, opened.db, settings.retention);
+        let writer = writer::Writer::new(core.clone(), opened.archive, opened.meta, opened.files, settings.retention);
         let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || writer.run(items));
         let thread =
             thread.map_err(|error| OpenError::Io { path: dir.display().to_string(), detail: error.to_string() })?;

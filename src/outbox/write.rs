@@ -132,3 +132,15 @@ pub enum Settlement {
         lease: Lease,
     },
 }
+
+impl Settlement {
+    /// The claim that it ends.
+    pub fn lease(&self) -> Lease {
+        match self {
+            Settlement::Attempt { lease, .. }
+            | Settlement::Digest { lease, .. }
+            | Settlement::Mail { lease, .. }
+            | Settlement::Deadline { lease } => *lease,
+        }
+    }
+}

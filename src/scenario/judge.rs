@@ -145,3 +145,88 @@ fn examples(all: &[String]) -> String {
 fn about(delivery: &Delivery) -> String {
     format!("{} to {} ({})", delivery.event_type, delivery.webhook, delivery.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::ids::{DeliveryId, EventId};
+    use crate::message::{Outcome, Phases};
+
+    fn delivery(state: DeliveryState, statuses: &[u16]) -> (Delivery, Vec<Attempt>) {
+        let at = Timestamp::default();
+        let attempt = |(n, status): (usize, &u16)| Attempt {
+            n: n as u32 + 1,
+            started_at: at,
+            finished_at: at,
+            outcome: Outcome {
+                status: Some(*status),
+                phases: Phases { head_us: None, total_us: 30_000 },
+                ..Outcome::default()
+            },
+        };
+        let delivery = Delivery {
+            id: DeliveryId(1),
+            event_id: EventId([0; 16]),
+            event_type: "Finished Step".into(),
+            journey_id: None,
+            webhook: "demo".into(),
+            state,
+            attempts: statuses.len() as u32,
+            due_at: at,
+            resend_of: None,
+        };
+        (delivery, statuses.iter().enumerate().map(attempt).collect())
+    }
+
+    fn verdicts(expect: &Expect, played: &Played) -> Vec<(String, Holds)> {
+        judge(expect, played).into_iter().map(|judged| (judged.name, judged.verdict)).collect()
+    }
+
+    #[test]
+    fn without_expectations_every_line_is_accepted_and_every_delivery_delivered() {
+        let mut played =
+            Played { deliveries: vec![delivery(DeliveryState::Delivered, &[500, 200])], ..Played::default() };
+        let held = |played: &Played| verdicts(&Expect::default(), played).iter().all(|(_, v)| *v == Holds::Pass);
+        assert!(held(&played));
+        played.refused.push(("step 2".into(), "not legal now".into()));
+        assert!(!held(&played));
+        played.refused.clear();
+        played.deliveries.push(delivery(DeliveryState::Exhausted, &[500]));
+        assert!(!held(&played));
+    }
+
+    #[test]
+    fn each_expectation_is_judged_by_what_was_seen() {
+        let dead =
+            Played { deliveries: vec![delivery(DeliveryState::Exhausted, &[500; 4])], mails: 1, ..Played::default() };
+        let expect = Expect {
+            status: vec![StatusRule::Hundred(5)],
+            attempts: Some(4),
+            mails: Some(1),
+            within: Some(Duration::from_millis(10)),
+            ..Expect::default()
+        };
+        let expected = [
+            ("lines accepted", Holds::Pass),
+            ("every delivery ended", Holds::Pass),
+            ("status = 5xx", Holds::Pass),
+            ("within 10ms", Holds::Fail),
+            ("attempts = 4", Holds::Pass),
+            ("mails = 1", Holds::Pass),
+        ];
+        assert_eq!(verdicts(&expect, &dead), expected.map(|(name, verdict)| (name.to_owned(), verdict)));
+        let wrong =
+            Expect { status: vec![StatusRule::Exactly(200)], attempts: Some(1), mails: Some(0), ..Expect::default() };
+        let failed = verdicts(&wrong, &dead).iter().filter(|(_, v)| *v == Holds::Fail).count();
+        assert_eq!(failed, 3);
+    }
+
+    #[test]
+    fn what_nothing_speaks_for_is_unproven() {
+        let judged = judge(&Expect { attempts: Some(1), ..Expect::default() }, &Played::default());
+        assert_eq!(judged.iter().filter(|j| j.verdict == Holds::Unproven).count(), 2, "{judged:?}");
+    }
+}

@@ -163,3 +163,129 @@ fn step_of(cue: &Cue) -> Option<usize> {
         Place::Meanwhile(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::chance::SpanDraw;
+    use crate::provider::Stimulus;
+    use crate::provider::idwise::Stimulus as Idwise;
+    use crate::scenario::file;
+
+    const START: Timestamp = Timestamp::from_micros(0);
+
+    fn line(id: &str, kind: LineKind, after: &str) -> Line {
+        Line {
+            id: id.into(),
+            kind,
+            after: after.parse().expect("a span"),
+            at: None,
+            when: None,
+            share: 1.0,
+            place: file::Place { line: 1, column: 1 },
+        }
+    }
+
+    fn does(id: &str, after: &str) -> Line {
+        line(id, LineKind::Stimulus(Stimulus::Idwise(Idwise::Cancel)), after)
+    }
+
+    fn meanwhile(id: &str, at: &str, share: f64) -> Line {
+        Line { at: Some(at.parse().expect("a span")), share, ..does(id, "0s") }
+    }
+
+    fn seconds(n: u64) -> Timestamp {
+        START + Duration::from_secs(n)
+    }
+
+    /// Plays everything; `plays` says what becomes of each line.
+    fn run(script: &mut Script<'_>, plays: impl Fn(&str) -> Played) -> Vec<(u64, u64, String)> {
+        let mut told = Vec::new();
+        while let Some(now) = script.next_due() {
+            while let Some((cue, line)) = script.pop(now) {
+                told.push((now.since(START).as_secs(), cue.journey, line.id.clone()));
+                script.done(cue, plays(&line.id), now);
+            }
+        }
+        told
+    }
+
+    fn told(rows: &[(u64, u64, &str)]) -> Vec<(u64, u64, String)> {
+        rows.iter().map(|(at, journey, id)| (*at, *journey, (*id).to_owned())).collect()
+    }
+
+    #[test]
+    fn lines_follow_each_other_and_ties_go_by_journey_and_line() {
+        let steps = [does("a", "0s"), does("b", "10s"), does("c", "0s")];
+        let aside = [meanwhile("m", "10s", 1.0)];
+        let mut script = Script::new(Seed(1), &steps, &aside, 2, START);
+        let seen = run(&mut script, |_| Played::Yes);
+        let expected = [
+            (0, 1, "a"),
+            (0, 2, "a"),
+            (10, 1, "b"),
+            (10, 1, "c"),
+            (10, 1, "m"),
+            (10, 2, "b"),
+            (10, 2, "c"),
+            (10, 2, "m"),
+        ];
+        assert_eq!(seen, told(&expected));
+    }
+
+    #[test]
+    fn a_skipped_line_takes_no_time() {
+        let steps = [does("a", "5s"), does("skipped", "100s"), does("c", "10s"), does("d", "200s")];
+        let mut script = Script::new(Seed(1), &steps, &[], 1, START);
+        let seen = run(&mut script, |id| if id == "skipped" { Played::Skipped } else { Played::Yes });
+        // It was looked at when it fell due, so the next one cannot be earlier than that; the one after counts from there.
+        assert_eq!(seen, told(&[(5, 1, "a"), (105, 1, "skipped"), (105, 1, "c"), (305, 1, "d")]));
+    }
+
+    #[test]
+    fn waits_last_for_a_span_or_until_an_instant() {
+        let hour = SpanDraw::Fixed(Duration::from_secs(3_600));
+        let past = Wait::Until(START);
+        let steps = [
+            line("for", LineKind::Wait(Wait::For(hour)), "0s"),
+            line("until", LineKind::Wait(Wait::Until(seconds(10_000))), "0s"),
+            line("past", LineKind::Wait(past), "1s"),
+        ];
+        let mut script = Script::new(Seed(1), &steps, &[], 1, START);
+        let seen = run(&mut script, |_| Played::Yes);
+        assert_eq!(seen, told(&[(3_600, 1, "for"), (10_000, 1, "until"), (10_001, 1, "past")]));
+    }
+
+    #[test]
+    fn a_share_is_drawn_per_journey_and_the_same_each_time() {
+        let aside = [meanwhile("m", "uniform(1s, 9s)", 0.3)];
+        let all = |seed| run(&mut Script::new(Seed(seed), &[], &aside, 1_000, START), |_| Played::Yes);
+        let (once, again) = (all(7), all(7));
+        assert_eq!(once, again);
+        assert!((200..400).contains(&once.len()), "{} of 1000", once.len());
+        assert_ne!(once, all(8));
+        assert!(once.windows(2).all(|w| w[0].0 <= w[1].0), "in due order");
+    }
+
+    #[test]
+    fn a_draw_goes_by_the_lines_own_id() {
+        let alone = [does("named", "uniform(1s, 1h)")];
+        let behind = [does("#1", "0s"), does("named", "uniform(1s, 1h)")];
+        let due = |steps: &[Line]| run(&mut Script::new(Seed(7), steps, &[], 1, START), |_| Played::Yes).pop();
+        assert_eq!(due(&alone), due(&behind), "a line above it changes nothing");
+    }
+
+    #[test]
+    fn later_lines_speak_for_what_would_happen_by_itself() {
+        let finish = LineKind::Stimulus(Stimulus::Idwise(Idwise::FinishProcessing { decision: None }));
+        let steps = [does("a", "0s"), line("f", finish, "1s"), does("b", "1s")];
+        let mut script = Script::new(Seed(1), &steps, &[], 1, START);
+        let (cue, _) = script.pop(START).expect("due");
+        assert!(script.still_to_come(cue, "finish_processing"));
+        assert!(!script.still_to_come(Cue { place: Place::Step(1), ..cue }, "finish_processing"));
+        script.give_up(1);
+        assert_eq!(script.next_due(), None);
+    }
+}

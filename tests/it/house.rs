@@ -100,10 +100,10 @@ const HARD_LIMIT: usize = 500;
 const SLACK: usize = 25;
 
 /// Files longer than [`LIMIT`], each with its ceiling. Entries are lowered and removed, not raised and not added.
-const LONG: &[(&str, usize)] = &[("src/provider/idwise/mod.rs", 450)];
+const LONG: &[(&str, usize)] = &[];
 
 /// Files longer than [`HARD_LIMIT`] when the rule was written, each with its ceiling: to be split, never joined.
-const OVERDUE: &[(&str, usize)] = &[("src/outbox/mod.rs", 590)];
+const OVERDUE: &[(&str, usize)] = &[];
 
 #[test]
 fn imports_point_left() {

@@ -27,7 +27,7 @@ pub(super) fn line(request: &Received, prefix: &str, paint: Paint) -> String {
     words.extend(request.event_id.as_deref().map(short));
     words.extend(reference(request).as_deref().map(short));
     if request.is_duplicate() {
-        words.push(paint.paint(AnsiColor::Yellow.on_default(), &format!("duplicate, time {}", request.tries)));
+        words.push(paint.paint(AnsiColor::Yellow.on_default(), &format!("duplicate x{}", request.tries)));
     }
     match request.authorized {
         None => {}

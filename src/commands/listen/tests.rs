@@ -28,19 +28,46 @@ const BODY: &str = r#"{"event":"Finished Journey","body":{"eventId":"e-1","refer
 #[test]
 fn a_request_is_a_line() {
     let check = |request: Received| shown::line(&request, prefix(), Paint::Plain);
-    insta::assert_snapshot!(check(request(BODY)), @"");
-    insta::assert_snapshot!(check(Received { tries: 3, authorized: Some(true), status: Some(500), ..request(BODY) }), @"");
+    insta::assert_snapshot!(check(request(BODY)), @"08:00:01.500  /hooks  Finished Journey  e-1  KYC-1  -> 200");
+    insta::assert_snapshot!(check(Received { tries: 3, authorized: Some(true), status: Some(500), ..request(BODY) }), @"08:00:01.500  /hooks  Finished Journey  e-1  KYC-1  duplicate x3  auth ok  -> 500");
     let bare = Received { event_id: None, event_type: None, authorized: Some(false), status: None, ..request("hello") };
-    insta::assert_snapshot!(check(Received { method: "GET".into(), path: "/inbox/listen/".into(), ..bare }), @"");
+    insta::assert_snapshot!(check(Received { method: "GET".into(), path: "/inbox/listen/".into(), ..bare }), @"08:00:01.500  GET  /  no event  auth wrong  -> no answer");
     let evil = Received { event_type: Some("\u{1b}[2J\r\n".into()), event_id: Some("x".repeat(200)), ..request("") };
-    insta::assert_snapshot!(check(evil), @"");
+    insta::assert_snapshot!(check(evil), @r"08:00:01.500  /hooks  \u{1b}[2J\r\n  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...  -> 200");
 }
 
 #[test]
 fn json_holds_everything_but_credentials() {
     let text = format!("{:#}", shown::json(&request(BODY), prefix()));
     assert!(!text.contains("s3cret"));
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {
+      "at": "2026-11-20T08:00:01.500Z",
+      "authorized": null,
+      "body": "{\"event\":\"Finished Journey\",\"body\":{\"eventId\":\"e-1\",\"referenceNo\":\"KYC-1\"}}",
+      "body_base64": null,
+      "duplicate": false,
+      "event_id": "e-1",
+      "event_type": "Finished Journey",
+      "headers": [
+        [
+          "authorization",
+          "***"
+        ],
+        [
+          "x-a",
+          "1"
+        ]
+      ],
+      "method": "POST",
+      "n": 7,
+      "path": "/hooks",
+      "query": "a=b&auth=***",
+      "reference_no": "KYC-1",
+      "status": 200,
+      "tries": 1
+    }
+    "#);
     let odd = Received { body: Bytes::from_static(b"\xff"), ..request("") };
     let shown = shown::json(&odd, prefix());
     assert_eq!((&shown["body"], &shown["body_base64"]), (&json!(null), &json!("/w==")));
@@ -72,7 +99,8 @@ async fn every_path_leads_to_the_inbox_and_is_shown_once() {
         panic!("another command")
     };
     let mut seen = Seen::default();
-    let (shown, ()) = tokio::join!(show_arrivals(&cx, &args, &inbox, &mut seen), async {
+    let mut signals = Signals::new().expect("signals");
+    let (shown, ()) = tokio::join!(show_arrivals(&cx, &args, &inbox, &mut seen, &mut signals), async {
         for path in ["/", "/hooks/a?x=1", "/hooks/a"] {
             let request = Request::post(path).body(axum::body::Body::from(BODY)).expect("a request");
             let answer = router.clone().oneshot(request).await.expect("infallible");
@@ -81,5 +109,10 @@ async fn every_path_leads_to_the_inbox_and_is_shown_once() {
     });
     shown.expect("shown");
     summary(&cx, &seen).expect("written");
-    insta::assert_snapshot!(data.text(), @"");
+    insta::assert_snapshot!(data.text(), @r"
+    08:00:00.000  /  Finished Journey  e-1  KYC-1  -> 200
+    08:00:00.000  /hooks/a  Finished Journey  e-1  KYC-1  duplicate x2  -> 200
+    08:00:00.000  /hooks/a  Finished Journey  e-1  KYC-1  duplicate x3  -> 200
+    received 3, distinct 1, duplicates 2
+    ");
 }

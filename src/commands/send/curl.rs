@@ -73,10 +73,24 @@ mod tests {
         let redactor = Redactor::new(["s3cret-word"]);
         let basic = Auth::Basic { username: "an'a".to_owned(), password: Secret::new("s3cret-word") };
         let text = command(&endpoint(basic), &Body::Text(br#"{"a":"it's s3cret-word"}"#), &redactor);
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        curl -sS -i -X POST 'http://127.0.0.1:8080/it'\''s?a=b' \
+          --max-time 10 \
+          -H 'content-type: application/json' \
+          -u 'an'\''a:'"$_7_DEMO_PASSWORD" \
+          -H "x-api-key: $_7_DEMO_X_API_KEY" \
+          --data-binary '{"a":"it'\''s ***"}'
+        "#);
         let bearer = Auth::Bearer { token: Secret::new("s3cret-word") };
         let text = command(&endpoint(bearer), &Body::File(Path::new("my event.json")), &redactor);
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        curl -sS -i -X POST 'http://127.0.0.1:8080/it'\''s?a=b' \
+          --max-time 10 \
+          -H 'content-type: application/json' \
+          -H "authorization: Bearer $_7_DEMO_TOKEN" \
+          -H "x-api-key: $_7_DEMO_X_API_KEY" \
+          --data-binary '@my event.json'
+        "#);
         assert!(!text.contains("s3cret"));
     }
 }

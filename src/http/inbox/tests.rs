@@ -1,3 +1,5 @@
+//! The inbox over its router: what it keeps, tells and bounds, and how it misbehaves.
+
 use std::time::Duration;
 
 use axum::body::Body;

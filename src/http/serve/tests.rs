@@ -1,3 +1,5 @@
+//! The server loop over real sockets: its deadlines, its cap and its end.
+
 use std::future::Future;
 
 use axum::routing::{get, post};

@@ -1,16 +1,17 @@
-//! What the memory outbox holds, and how writes and claims change it. Reads are in `read.rs`.
+//! What the memory outbox holds, and how writes and claims change it. Reads are in `state/read.rs`.
 
 mod read;
+mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
-use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, MailState, Message, Verdict};
+use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message};
 use crate::outbox::{
-    Claim, Commit, Committed, DIGEST_MAX, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease, MailVerdict,
-    NewDelivery, NewKey, NewMail, OutboxError, Settlement, rules,
+    Claim, Commit, Committed, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease, NewDelivery, NewKey,
+    OutboxError, rules,
 };
 use crate::provider::Journey;
 
@@ -173,150 +174,6 @@ impl State {
     fn remove_row(&mut self, row: Lease) -> Option<Row> {
         self.leased.remove(&row);
         self.rows.remove(&row)
-    }
-
-    /// A settlement whose claim is no longer held does nothing.
-    pub(super) fn settle(&mut self, settlement: Settlement) {
-        match settlement {
-            Settlement::Attempt { lease, attempt, verdict, notice } => {
-                if let Some(Row::Delivery(id)) = self.end_lease(lease) {
-                    self.settle_attempt(id, *attempt, verdict, notice);
-                }
-            }
-            Settlement::Digest { lease, mails, now } => {
-                if let Some(Row::Digest(id)) = self.end_lease(lease) {
-                    self.saw(now);
-                    self.settle_digest(id, lease, mails, now);
-                }
-            }
-            Settlement::Mail { lease, verdict } => {
-                if let Some(Row::Mail(id)) = self.end_lease(lease) {
-                    self.settle_mail(id, verdict);
-                }
-            }
-            Settlement::Deadline { lease } => {
-                self.end_lease(lease);
-            }
-        }
-    }
-
-    fn end_lease(&mut self, lease: Lease) -> Option<Row> {
-        if !self.leased.contains(&lease) {
-            return None;
-        }
-        self.remove_row(lease)
-    }
-
-    fn settle_attempt(&mut self, id: u64, attempt: Attempt, verdict: Verdict, notice: Option<std::time::Duration>) {
-        self.saw(attempt.finished_at);
-        self.attempts += 1;
-        let Some(stored) = self.deliveries.get_mut(&id) else { return };
-        stored.delivery.attempts += 1;
-        let lane = stored.lane;
-        match verdict {
-            Verdict::RetryAt(due) => {
-                stored.delivery.due_at = due;
-                stored.tries.push(attempt);
-                self.rows.insert(Lease { lane, due, serial: id }, Row::Delivery(id));
-            }
-            Verdict::Delivered => {
-                stored.tries.push(attempt);
-                self.end_delivery(id, DeliveryState::Delivered);
-            }
-            Verdict::Exhausted => {
-                let entry = rules::digest_entry(&stored.delivery, &attempt);
-                stored.tries.push(attempt);
-                self.end_delivery(id, DeliveryState::Exhausted);
-                if let Some(window) = notice {
-                    self.join_digest(lane, entry, window);
-                }
-            }
-        }
-    }
-
-    /// Makes a delivery terminal; its row is gone already. An ordered one lets the next of its journey go.
-    fn end_delivery(&mut self, id: u64, state: DeliveryState) {
-        let Some(stored) = self.deliveries.get_mut(&id) else { return };
-        stored.delivery.state = state;
-        let slot = match state {
-            DeliveryState::Delivered => 0,
-            DeliveryState::Exhausted => 1,
-            _ => 2,
-        };
-        self.ended[slot] += 1;
-        if let Some(pending) = self.pending.get_mut(&stored.lane) {
-            *pending -= 1;
-        }
-        let (Some(journey), true) = (stored.delivery.journey_id, stored.ordered) else { return };
-        let place = (stored.lane, journey);
-        let Some(queue) = self.queues.get_mut(&place) else { return };
-        let was_first = queue.front() == Some(&id);
-        queue.retain(|queued| *queued != id);
-        match queue.front() {
-            None => {
-                self.queues.remove(&place);
-            }
-            Some(next) if was_first => {
-                if let Some(next) = self.deliveries.get(next) {
-                    let row = Lease { lane: place.0, due: next.delivery.due_at, serial: next.delivery.id.0 };
-                    self.rows.insert(row, Row::Delivery(row.serial));
-                }
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// Joins the endpoint's digest. One that is being composed, full or over takes nothing more: the next opens.
-    fn join_digest(&mut self, lane: u32, entry: DigestEntry, window: std::time::Duration) {
-        if let Some(open) = self.open_digests.get(&lane)
-            && !self.leased.contains(open)
-            && entry.exhausted_at < open.due
-            && let Some(digest) = self.digests.get_mut(&(open.serial >> 1))
-            && digest.entries.len() < DIGEST_MAX
-        {
-            digest.entries.push(entry);
-            return;
-        }
-        self.given_digests += 1;
-        let id = self.given_digests;
-        let row = Lease { lane: rules::MAIL_LANE, due: entry.exhausted_at + window, serial: rules::digest_serial(id) };
-        let webhook = self.lanes[(lane - rules::FIRST_WEBHOOK_LANE) as usize].to_string();
-        self.rows.insert(row, Row::Digest(id));
-        self.digests.insert(id, Digest { webhook, lane, entries: vec![entry] });
-        self.open_digests.insert(lane, row);
-    }
-
-    fn settle_digest(&mut self, id: u64, lease: Lease, mails: Vec<NewMail>, now: Timestamp) {
-        let Some(digest) = self.digests.remove(&id) else { return };
-        if self.open_digests.get(&digest.lane) == Some(&lease) {
-            self.open_digests.remove(&digest.lane);
-        }
-        for new in mails {
-            let id = self.mails.len() as u64 + 1;
-            let mail = rules::new_mail(MailId(id), &digest.webhook, new, now);
-            if mail.state == MailState::Waiting {
-                let row = Lease { lane: rules::MAIL_LANE, due: now, serial: rules::mail_serial(id) };
-                self.rows.insert(row, Row::Mail(id));
-            } else {
-                self.mails_ended[2] += 1;
-            }
-            self.mails.insert(id, (mail, now));
-        }
-    }
-
-    fn settle_mail(&mut self, id: u64, verdict: MailVerdict) {
-        let Some((mail, due)) = self.mails.get_mut(&id) else { return };
-        let next = rules::judge_mail(mail, verdict);
-        match mail.state {
-            MailState::Sent => self.mails_ended[0] += 1,
-            MailState::Failed => self.mails_ended[1] += 1,
-            _ => {}
-        }
-        if let Some(next) = next {
-            *due = next;
-            self.rows
-                .insert(Lease { lane: rules::MAIL_LANE, due: next, serial: rules::mail_serial(id) }, Row::Mail(id));
-        }
     }
 
     pub(super) fn release(&mut self, leases: &[Lease]) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::live::Live;
-use super::writer::said;
+use super::writer::{TreeFiles, said};
 use super::{Core, SledSettings};
 use crate::clock::Stopwatch;
 use crate::outbox::archive::{self, Appender, ArchiveError, segment};
@@ -28,7 +28,7 @@ pub(super) struct Opened {
     pub(super) core: Core,
     pub(super) archive: Appender,
     pub(super) meta: Meta,
-    pub(super) db: File,
+    pub(super) files: TreeFiles,
 }
 
 /// See [`super::SledOutbox::open`].
@@ -101,10 +101,10 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
         ArchiveError::Damaged(detail) => place.damaged(detail),
         ArchiveError::Io(error) => place.io(&error),
     })?;
-    let db = File::options().read(true).write(true).open(dir.join("db")).map_err(|error| place.io(&error))?;
+    let mut files = TreeFiles::open(dir).map_err(|error| place.io(&error))?;
     let meta = match meta {
         Some(meta) => meta,
-        None => create(dir, &tree, &db, &appender).map_err(|error| place.damaged(error.to_string()))?,
+        None => create(dir, &tree, &mut files, &appender).map_err(|error| place.damaged(error.to_string()))?,
     };
     let live = count(&tree, &meta).map_err(|error| place.damaged(error.to_string()))?;
     check(&tree, &meta, &live).map_err(|detail| place.damaged(detail))?;
@@ -119,7 +119,7 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
         reserved: AtomicU64::new(meta.journey_numbers),
         _lock: lock,
     };
-    Ok(Opened { core, archive: appender, meta, db })
+    Ok(Opened { core, archive: appender, meta, files })
 }
 
 fn read_meta(value: &[u8]) -> Result<Meta, String> {
@@ -127,11 +127,11 @@ fn read_meta(value: &[u8]) -> Result<Meta, String> {
 }
 
 /// The first write: from here on a tree without it has lost it.
-fn create(dir: &Path, tree: &sled::Db, db: &File, archive: &Appender) -> Result<Meta, OutboxError> {
+fn create(dir: &Path, tree: &sled::Db, files: &mut TreeFiles, archive: &Appender) -> Result<Meta, OutboxError> {
     let meta = Meta { format: FORMAT, first_segment: 1, archive_end: archive.end(), ..Meta::default() };
     tree.insert(keys::META, record::seal(keys::META, &meta))?;
     tree.flush()?;
-    db.sync_all()?;
+    files.sync()?;
     File::open(dir.join("conf"))?.sync_all()?;
     segment::sync_dir(dir)?;
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {

@@ -211,13 +211,33 @@ fn a_store_is_opened_once() {
 }
 
 #[tokio::test]
+async fn large_bodies_survive_a_kill_too() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    for number in 1..=40 {
+        let mut commit = start(journey(number));
+        emit(&mut commit, &[(HOOK, 0)]);
+        commit.messages[0].message.body = vec![number as u8; 48 << 10].into();
+        outbox.commit(commit).await.expect("a fresh journey");
+    }
+    // A page of several such rows is more than sled keeps in its log.
+    assert!(fs::read_dir(dir.path().join("blobs")).expect("a directory").count() > 0);
+    let killed = tempfile::tempdir().expect("a directory");
+    copy(dir.path(), killed.path());
+    let after = open(killed.path()).expect("a store that was killed opens");
+    let due = after.claim_deliveries(HOOK, at(0), 100).await.expect("a claim").rows;
+    assert_eq!(due.len(), 40);
+    assert!(due.iter().all(|due| due.message.body[..] == vec![due.id.0 as u8; 48 << 10]));
+}
+
+#[tokio::test]
 async fn a_failed_write_ends_all_writing() {
     let dir = tempfile::tempdir().expect("a directory");
     let opened = recover::open(dir.path(), &SledSettings::default()).expect("a fresh store");
     let core = Arc::new(opened.core);
     let mut archive = opened.archive;
     archive.break_disk();
-    let writer = writer::Writer::new(core.clone(), archive, opened.meta, opened.db, Duration::ZERO);
+    let writer = writer::Writer::new(core.clone(), archive, opened.meta, opened.files, Duration::ZERO);
     let (queue, items) = mpsc::channel(8);
     let thread = std::thread::spawn(move || writer.run(items));
     let outbox = SledOutbox { core, queue: Some(queue), writer: Some(thread) };

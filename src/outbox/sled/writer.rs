@@ -4,9 +4,12 @@
 //! asked from then on is answered with it.
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -20,7 +23,7 @@ use super::live::Op;
 use super::view::View;
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
-use crate::outbox::archive::Appender;
+use crate::outbox::archive::{Appender, segment};
 use crate::outbox::record::{Frame, Meta, keys};
 use crate::outbox::{Commit, Committed, OutboxError, Settlement, rules};
 
@@ -59,15 +62,54 @@ pub(super) struct Writer {
     archive: Appender,
     meta: Meta,
     lanes: BTreeMap<Arc<str>, u32>,
-    /// sled's file, opened once more: its own flush is no durability point.
-    db: File,
+    files: TreeFiles,
     retention: Duration,
 }
 
+/// sled's files, opened once more: its own flush is no durability point.
+#[derive(Debug)]
+pub(super) struct TreeFiles {
+    db: File,
+    /// A page that holds several large values goes to a file of its own here, which `db` only points to.
+    blobs: PathBuf,
+    synced: BTreeSet<OsString>,
+}
+
+impl TreeFiles {
+    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+        let db = File::options().read(true).write(true).open(dir.join("db"))?;
+        Ok(TreeFiles { db, blobs: dir.join("blobs"), synced: BTreeSet::new() })
+    }
+
+    /// Tells the disk to keep what sled has flushed.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        let mut found = BTreeSet::new();
+        let mut fresh = false;
+        for entry in fs::read_dir(&self.blobs)? {
+            let name = entry?.file_name();
+            if !self.synced.contains(&name) {
+                match File::open(self.blobs.join(&name)) {
+                    Ok(blob) => blob.sync_all()?,
+                    // sled has done with it.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                }
+                fresh = true;
+            }
+            found.insert(name);
+        }
+        if fresh {
+            segment::sync_dir(&self.blobs)?;
+        }
+        self.synced = found;
+        self.db.sync_data()
+    }
+}
+
 impl Writer {
-    pub(super) fn new(core: Arc<Core>, archive: Appender, meta: Meta, db: File, retention: Duration) -> Self {
+    pub(super) fn new(core: Arc<Core>, archive: Appender, meta: Meta, files: TreeFiles, retention: Duration) -> Self {
         let lanes = core.live().lanes();
-        Writer { core, archive, meta, lanes, db, retention }
+        Writer { core, archive, meta, lanes, files, retention }
     }
 
     pub(super) fn run(mut self, mut items: mpsc::Receiver<Item>) {
@@ -181,7 +223,7 @@ impl Writer {
         self.archive.sync()?;
         self.core.tree.apply_batch(view.into_batch())?;
         self.core.tree.flush()?;
-        self.db.sync_data()?;
+        self.files.sync()?;
         self.archive.publish()?;
         self.archive.mark(self.meta.batch)?;
         Ok(())

@@ -24,8 +24,6 @@ impl Listening {
             let (_, rest) = line.split_once("listening on http://")?;
             rest.split(['/', ',']).next()?.parse().ok()
         });
-        // What it says first is not yet all that it does: from here on it shows what comes, and ends as it should.
-        program.await_handlers();
         Listening { dir, program, address }
     }
 

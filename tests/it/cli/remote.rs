@@ -145,7 +145,8 @@ fn the_server_and_its_token_are_found_in_the_configuration_or_the_environment() 
     let dir = tempfile::tempdir().expect("a directory");
     let token = "correct-horse-battery";
     let port = nobody().port();
-    let config = manual(&format!("[server]\nlisten = \"127.0.0.1:{port}\"\ntoken = \"env:DESK_TOKEN\"\n"));
+    let server = format!("[server]\nlisten = \"127.0.0.1:{port}\"\ntoken = \"env:DESK_TOKEN\"\n");
+    let config = format!("{}{server}", manual(""));
     std::fs::write(dir.path().join("webhooks.toml"), config).expect("writable");
     let with = |words: &[&str], variables: &[(&str, &str)]| {
         let mut command = understudy(dir.path());

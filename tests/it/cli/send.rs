@@ -55,7 +55,7 @@ fn members_are_changed_and_files_are_sent_as_they_are() {
     let changed = body(&sink);
     assert_eq!((&changed["body"]["referenceNo"], &changed["body"]["systemDecision"]), (&"A-1".into(), &"Refer".into()));
     assert_eq!(changed["body"]["extra"], 7);
-    assert!(sent.stderr.contains("body.extra is a new key"), "{}", sent.stderr);
+    assert!(sent.stderr.contains("body.extra"), "{}", sent.stderr);
 
     let odd = b"{ \"event\" :\t\"Finished Journey\",\r\n\"body\":{}} \xf0\x9f\x8e\xad";
     std::fs::write(dir.path().join("odd.json"), odd).expect("writable");

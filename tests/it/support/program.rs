@@ -5,16 +5,11 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
-use understudy::clock::Stopwatch;
 
 use super::server::DEADLINE;
 use super::transcript::Transcript;
-
-/// The pause between two looks at a program. It ends at once when the program does.
-const ASK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The binary under test, to be run in `dir`, without arguments yet.
 pub(crate) fn understudy(dir: &Path) -> Command {
@@ -86,26 +81,8 @@ impl Program {
     }
 
     /// Whether it ends within `patience`.
-    pub(crate) fn ends_within(&self, patience: Duration) -> bool {
+    pub(crate) fn ends_within(&self, patience: std::time::Duration) -> bool {
         self.stdout.ends_within(patience)
-    }
-
-    /// Waits until it has a handler for SIGINT and for SIGTERM: before that, a signal ends any program. Panics with all output
-    /// when it never has.
-    pub(crate) fn await_handlers(&self) {
-        const BOTH: u64 = (1 << (2 - 1)) | (1 << (15 - 1));
-        let waiting = Stopwatch::start();
-        let status = format!("/proc/{}/status", self.child.id());
-        loop {
-            let text = std::fs::read_to_string(&status).unwrap_or_default();
-            let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            if caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & BOTH == BOTH)
-            {
-                return;
-            }
-            let over = self.ends_within(ASK_AGAIN) || waiting.elapsed() > DEADLINE;
-            assert!(!over, "{}", self.report("has no handlers for signals"));
-        }
     }
 
     /// Sends it a signal by name, without `SIG`.

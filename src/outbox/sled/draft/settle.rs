@@ -12,12 +12,7 @@ use crate::outbox::{DIGEST_MAX, DigestEntry, Lease, MailVerdict, NewMail, Outbox
 
 impl Draft<'_, '_> {
     pub(in crate::outbox::sled) fn settle(&mut self, settlement: Settlement) -> Result<(), OutboxError> {
-        let lease = match &settlement {
-            Settlement::Attempt { lease, .. }
-            | Settlement::Digest { lease, .. }
-            | Settlement::Mail { lease, .. }
-            | Settlement::Deadline { lease } => *lease,
-        };
+        let lease = settlement.lease();
         if !self.core.live().take_claimed(lease) {
             return Ok(());
         }

@@ -1,0 +1,97 @@
+//! The keys of the tree; `record.rs` has their table.
+
+use crate::clock::Timestamp;
+use crate::ids::JourneyId;
+use crate::outbox::Lease;
+use crate::provider::Environment;
+
+pub(in crate::outbox) const META: &[u8] = b"M";
+
+fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(kind);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+fn ordered(at: Timestamp) -> [u8; 8] {
+    (at.as_micros() ^ i64::MIN).to_be_bytes()
+}
+
+pub(in crate::outbox) fn row(row: Lease) -> Vec<u8> {
+    key(b'L', &[&row.lane.to_be_bytes(), &ordered(row.due), &row.serial.to_be_bytes()])
+}
+
+pub(in crate::outbox) fn lane_rows(lane: u32) -> Vec<u8> {
+    key(b'L', &[&lane.to_be_bytes()])
+}
+
+/// Reads the key of a row back.
+pub(in crate::outbox) fn read_row(key: &[u8]) -> Option<Lease> {
+    let (kind, rest) = key.split_first()?;
+    let (lane, rest) = rest.split_first_chunk::<4>()?;
+    let (due, rest) = rest.split_first_chunk::<8>()?;
+    let serial: &[u8; 8] = rest.try_into().ok()?;
+    let due = Timestamp::from_micros(i64::from_be_bytes(*due) ^ i64::MIN);
+    (*kind == b'L').then(|| Lease { lane: u32::from_be_bytes(*lane), due, serial: u64::from_be_bytes(*serial) })
+}
+
+pub(in crate::outbox) fn parked(lane: u32, journey: JourneyId, serial: u64) -> Vec<u8> {
+    key(b'P', &[&lane.to_be_bytes(), &journey.0, &serial.to_be_bytes()])
+}
+
+pub(in crate::outbox) fn parked_behind(lane: u32, journey: JourneyId) -> Vec<u8> {
+    key(b'P', &[&lane.to_be_bytes(), &journey.0])
+}
+
+/// The lane and serial of a parked row's key.
+pub(in crate::outbox) fn read_parked(key: &[u8]) -> Option<(u32, u64)> {
+    let (lane, _) = key.get(1..)?.split_first_chunk::<4>()?;
+    let (_, serial) = key.split_last_chunk::<8>()?;
+    Some((u32::from_be_bytes(*lane), u64::from_be_bytes(*serial)))
+}
+
+pub(in crate::outbox) fn turn(lane: u32, journey: JourneyId) -> Vec<u8> {
+    key(b'H', &[&lane.to_be_bytes(), &journey.0])
+}
+
+pub(in crate::outbox) fn lane(lane: u32) -> Vec<u8> {
+    key(b'W', &[&lane.to_be_bytes()])
+}
+
+pub(in crate::outbox) fn digest_entry(digest: u64, index: u32) -> Vec<u8> {
+    key(b'G', &[&digest.to_be_bytes(), &index.to_be_bytes()])
+}
+
+pub(in crate::outbox) fn journey(number: u64) -> Vec<u8> {
+    key(b'J', &[&number.to_be_bytes()])
+}
+
+pub(in crate::outbox) fn journey_id(id: JourneyId) -> Vec<u8> {
+    key(b'I', &[&id.0])
+}
+
+pub(in crate::outbox) fn references(reference: &str, environment: Environment) -> Vec<u8> {
+    let environment = match environment {
+        Environment::Sandbox => 0,
+        Environment::Live => 1,
+    };
+    // The length first: "A" is no prefix of "AB" then.
+    let length = u32::try_from(reference.len()).unwrap_or(u32::MAX).to_be_bytes();
+    key(b'R', &[&length, reference.as_bytes(), &[environment]])
+}
+
+pub(in crate::outbox) fn reference(reference: &str, environment: Environment, number: u64) -> Vec<u8> {
+    let mut key = references(reference, environment);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// The number at the end of a key.
+pub(in crate::outbox) fn number(key: &[u8]) -> Option<u64> {
+    key.split_last_chunk::<8>().map(|(_, number)| u64::from_be_bytes(*number))
+}
+
+pub(in crate::outbox) fn idempotency(name: &str) -> Vec<u8> {
+    key(b'K', &[&blake3::hash(name.as_bytes()).as_bytes()[..16]])
+}

@@ -1,0 +1,110 @@
+//! The format is pinned, and what is bent is noticed.
+
+use super::*;
+use crate::outbox::Lease;
+use crate::outbox::archive::segment;
+use crate::provider::Environment;
+
+#[test]
+fn the_bytes_are_pinned() {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let row = Lease { lane: 64, due: Timestamp::from_micros(-1), serial: 7 };
+    let meta = Meta { format: FORMAT, batch: 300, archive_end: Place::new(1, 16), ..Meta::default() };
+    let message = Message {
+        event_id: EventId([7; 16]),
+        event_type: "T".into(),
+        journey_id: Some(JourneyId([8; 12])),
+        sequence: 3,
+        environment: Environment::Live,
+        created_at: Timestamp::from_micros(5),
+        body: bytes::Bytes::from_static(b"{}"),
+    };
+    let attempt = Attempt {
+        n: 1,
+        started_at: Timestamp::from_micros(6),
+        finished_at: Timestamp::from_micros(7),
+        outcome: Default::default(),
+    };
+    let delivery = crate::outbox::rules::new_delivery(DeliveryId(4), &message, "demo", Timestamp::from_micros(6));
+    let last = Place::new(2, 9);
+    let pending = DeliveryRow {
+        attempts: 1,
+        ordered: true,
+        resend_of: Some(DeliveryId(2)),
+        due_at: Timestamp::from_micros(6),
+        last,
+        message: message.clone(),
+    };
+    let (mut event, mut tried) = (Vec::new(), Vec::new());
+    let deliveries = vec![(DeliveryId(4), "demo".to_owned(), Timestamp::from_micros(6))];
+    segment::encode(&Frame::Event { number: 2, message, deliveries }, &mut event);
+    segment::encode(&Frame::Attempt { delivery, attempt, previous: last }, &mut tried);
+    let seen = [
+        keys::row(row),
+        keys::reference("A", Environment::Live, 3),
+        seal(b"M", &meta),
+        seal(b"L", &Row::Mail(last)),
+        seal(b"L", &Row::Delivery(pending)),
+        event,
+        tried,
+    ];
+    let seen: Vec<_> = seen.iter().map(|bytes| hex(bytes)).collect();
+    insta::assert_debug_snapshot!(seen, @r#"
+    [
+        "4c000000407fffffffffffffff0000000000000007",
+        "520000000141010000000000000003",
+        "0101ac02908080801000000000000000000000000000000000cf4c71c1",
+        "010389808080200ab6848b",
+        "0100010101020c89808080200707070707070707070707070707070701540108080808080808080808080803010a027b7d3fbb2d7c",
+        "2f000000b327e03200020707070707070707070707070707070701540108080808080808080808080803010a027b7d01040464656d6f0c",
+        "3b000000ac2bdcf90104070707070707070707070707070707070154010808080808080808080808080464656d6f00000c00010c0e0000000000000000008980808020",
+    ]
+    "#);
+}
+
+#[test]
+fn hashes_are_pinned_and_tell_kinds_apart() {
+    let id = |n| FrameKey::Delivery(DeliveryId(n));
+    let hashes = [id(1).hash(), FrameKey::Event(EventId([7; 16])).hash()];
+    insta::assert_debug_snapshot!(hashes, @"
+    [
+        5457968141108189900,
+        13770679708062485118,
+    ]
+    ");
+    let mut seen = std::collections::BTreeSet::new();
+    for n in 0..2_000 {
+        let event = FrameKey::JourneyEvent(JourneyId([1; 12]), n);
+        for key in [id(n), FrameKey::EventNumber(n), FrameKey::Mail(n), event] {
+            assert!(seen.insert(key.hash()), "{key:?}");
+        }
+    }
+}
+
+#[test]
+fn keys_sort_as_their_numbers_do_and_read_back() {
+    let row = |lane, due, serial| Lease { lane, due: Timestamp::from_micros(due), serial };
+    let rows = [row(1, -5, 9), row(1, -4, 0), row(1, 0, 3), row(1, 256, 1), row(1, 256, 256), row(2, -9, 0)];
+    for pair in rows.windows(2) {
+        assert!(keys::row(pair[0]) < keys::row(pair[1]), "{pair:?}");
+    }
+    for row in rows {
+        assert_eq!(keys::read_row(&keys::row(row)), Some(row));
+        assert!(keys::row(row).starts_with(&keys::lane_rows(row.lane)));
+    }
+    let journey = JourneyId([7; 12]);
+    assert_eq!(keys::read_parked(&keys::parked(5, journey, 6)), Some((5, 6)));
+}
+
+#[test]
+fn a_flipped_bit_or_a_lost_byte_is_noticed() {
+    let sealed = seal(b"key", &"a value");
+    assert_eq!(open::<String>("value", b"key", &sealed), Ok("a value".to_owned()));
+    assert!(open::<String>("value", b"other", &sealed).is_err(), "it belongs to its key");
+    for at in 0..sealed.len() {
+        let mut bent = sealed.clone();
+        bent[at] ^= 4;
+        assert!(open::<String>("value", b"key", &bent).is_err(), "byte {at}");
+        assert!(open::<String>("value", b"key", &sealed[..at]).is_err(), "cut at {at}");
+    }
+}
