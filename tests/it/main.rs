@@ -9,4 +9,5 @@ mod house;
 mod receivers;
 mod replay;
 mod retry;
+mod secrets;
 mod support;
