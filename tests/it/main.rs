@@ -4,8 +4,10 @@
 
 mod api;
 mod cli;
+mod conformance;
 mod crash;
 mod house;
+mod readme;
 mod receivers;
 mod replay;
 mod retry;
