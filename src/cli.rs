@@ -3,6 +3,8 @@
 //! Parsed by `main` through [`Cli::read`]; carried out by `commands`. Nothing here opens a file or a connection.
 //! Every option can also be given as an `UNDERSTUDY_*` variable; a flag wins over its variable.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "doc comments here are help texts, which name tables like [server]")]
+
 pub mod byhand;
 pub mod offline;
 pub mod remote;
