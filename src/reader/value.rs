@@ -249,7 +249,7 @@ impl Reading<'_> {
             DeValue::String(text) => size_of(text),
             _ => None,
         };
-        match bytes.filter(|n| (0..=1 << 30).contains(n)) {
+        match bytes.filter(|n| (0..=1 << 20).contains(n)) {
             Some(n) => Some((Value::Whole(n), shown_scalar(value))),
             None => self.mismatch(&Kind::Size, key, value, place),
         }
