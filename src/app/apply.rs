@@ -7,15 +7,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::app::App;
 use crate::clock::{Clock as _, Timestamp};
 use crate::delivery::engine::{Input, LaneKey};
 use crate::ids::{EventId, JourneyId};
 use crate::message::{Endpoint, Form, Message};
-use crate::outbox::{Commit, Lease, NewDelivery, NewKey, NewMessage, OutboxError};
+use crate::outbox::{Commit, DueDeadlineRow, NewDelivery, NewKey, NewMessage, OutboxError};
 use crate::provider::{
-    self, Context, DeadlineKind, Dialect, Environment, Event, Journey, Rejected, Rendered, StartError, Stimulus,
+    self, Context, Deadline, DeadlineKind, Dialect, Environment, Event, Journey, Rejected, Rendered, StartError,
+    Stimulus,
 };
 use crate::rng::Draw;
 
@@ -85,6 +87,9 @@ pub enum AppError {
         /// Those that exist.
         known: Vec<String>,
     },
+    /// The deadline that fell due is not the journey's any more.
+    #[error("the journey has gone on, and this deadline with it")]
+    Overtaken,
     /// The outbox would not, or could not.
     #[error("{0}")]
     Outbox(OutboxError),
@@ -103,8 +108,8 @@ pub struct Manner<'a> {
     pub keyed: Option<Keyed>,
     /// Deadlines that a script speaks for itself: the flow's own are not set.
     pub scripted: &'a [DeadlineKind],
-    /// The deadline whose falling due this is.
-    pub fired: Option<Lease>,
+    /// The deadline whose falling due this is. One that the journey does not have any more does nothing.
+    pub fired: Option<DueDeadlineRow>,
     /// The chance of it; by journey and version when absent.
     pub draw: Option<Draw>,
 }
@@ -142,7 +147,7 @@ impl App {
             fired: None,
             now,
         };
-        self.commit(stimulus, commit, journey, events).await
+        self.commit(None, stimulus, commit, journey, events).await
     }
 
     /// Does something to a journey. When this returns `Ok`, all that follows from it is durable.
@@ -150,11 +155,17 @@ impl App {
     /// # Errors
     /// [`AppError`]; nothing was changed then.
     pub async fn apply(&self, id: JourneyId, stimulus: &Stimulus, manner: Manner<'_>) -> Result<Answer, AppError> {
-        let _turn = self.locks[usize::from(id.0[0]) | usize::from(id.0[1] & 3) << 8].lock().await;
+        let lock = &self.locks[usize::from(id.0[0]) | usize::from(id.0[1] & 3) << 8];
+        let turn = lock.clone().lock_owned().await;
         if let Some(answer) = self.answered(manner.keyed.as_ref())? {
             return Ok(Answer::Repeated(answer));
         }
         let journey = self.outbox.journey(id)?.ok_or_else(|| AppError::NoJourney(id.to_string()))?;
+        if let Some(row) = manner.fired
+            && !journey.deadlines.contains(&Deadline { kind: row.deadline.kind, due: row.due_at })
+        {
+            return Err(AppError::Overtaken);
+        }
         let flow = self.flow(&journey.flow)?;
         let now = self.clock.now();
         let mut draw = manner.draw.unwrap_or_else(|| {
@@ -171,10 +182,10 @@ impl App {
             journey: decided.journey.clone(),
             expected_version: Some(journey.version),
             messages,
-            fired: manner.fired,
+            fired: manner.fired.map(|row| row.lease),
             now,
         };
-        self.commit(said(stimulus), commit, decided.journey, events).await
+        self.commit(Some(turn), said(stimulus), commit, decided.journey, events).await
     }
 
     /// A journey's deadline fell due: the stimulus it stands for is applied, or, where that means nothing any more,
@@ -182,7 +193,7 @@ impl App {
     ///
     /// # Errors
     /// Only when the outbox is broken.
-    pub(super) async fn fire(&self, row: crate::outbox::DueDeadlineRow) -> Result<(), OutboxError> {
+    pub(super) async fn fire(&self, row: DueDeadlineRow) -> Result<(), OutboxError> {
         let drop_row = |reason: String| {
             tracing::debug!(journey = %row.deadline.journey, deadline = row.deadline.kind.as_str(), reason, "deadline dropped");
             self.outbox.settle(vec![crate::outbox::Settlement::Deadline { lease: row.lease }])
@@ -191,7 +202,7 @@ impl App {
             return drop_row("the journey is gone".to_owned()).await;
         };
         let stimulus = provider::deadline_stimulus(&journey, row.deadline.kind);
-        let manner = Manner { fired: Some(row.lease), ..Manner::default() };
+        let manner = Manner { fired: Some(row), ..Manner::default() };
         match self.apply(journey.id, &stimulus, manner).await {
             Ok(_) => Ok(()),
             // Somebody else changed the journey meanwhile: look again.
@@ -200,6 +211,7 @@ impl App {
                 Ok(())
             }
             Err(AppError::Outbox(error @ OutboxError::Broken(_))) => Err(error),
+            Err(error @ AppError::Overtaken) => drop_row(error.to_string()).await,
             Err(AppError::Rejected(rejected)) => drop_row(rejected.message).await,
             Err(error) => {
                 let (journey, deadline) = (journey.id, row.deadline.kind.as_str());
@@ -270,34 +282,44 @@ impl App {
         Some(NewMessage { message, to })
     }
 
+    /// Writes, and tells whoever has to know. `turn` is held until it is durable, so that the next stimulus to the
+    /// journey finds all of this one.
     async fn commit(
         &self,
+        turn: Option<OwnedMutexGuard<()>>,
         stimulus: String,
         commit: Commit,
         journey: Journey,
         events: Vec<Message>,
     ) -> Result<Answer, AppError> {
-        let due = commit.now;
-        let lanes: BTreeSet<Arc<str>> =
-            commit.messages.iter().flat_map(|new| new.to.iter().map(|to| to.webhook.clone())).collect();
-        match self.outbox.commit(commit).await {
-            Ok(_) => {}
-            Err(OutboxError::Repeated { answer }) => return Ok(Answer::Repeated(answer)),
-            Err(error) => return Err(error.into()),
-        }
-        tracing::debug!(journey = %journey.id, stimulus, events = events.len(), "stimulus accepted");
-        for lane in lanes {
-            self.tell(Input::Work { lane: LaneKey::Webhook(lane), due }).await;
-        }
-        if !journey.deadlines.is_empty() {
-            self.deadlines_changed.notify_one();
-        }
-        let applied = Applied { at: due, stimulus, journey, events };
-        if let Some(watcher) = &self.watcher {
-            // A watcher that went away is no reason to stop.
-            let _ = watcher.send(applied.clone()).await;
-        }
-        Ok(Answer::Done(Box::new(applied)))
+        let (outbox, inputs, watcher) = (self.outbox.clone(), self.inputs.clone(), self.watcher.clone());
+        let deadlines_changed = self.deadlines_changed.clone();
+        self.see_through(async move {
+            let _turn = turn;
+            let due = commit.now;
+            let lanes: BTreeSet<Arc<str>> =
+                commit.messages.iter().flat_map(|new| new.to.iter().map(|to| to.webhook.clone())).collect();
+            match outbox.commit(commit).await {
+                Ok(_) => {}
+                Err(OutboxError::Repeated { answer }) => return Ok(Answer::Repeated(answer)),
+                Err(error) => return Err(error.into()),
+            }
+            tracing::debug!(journey = %journey.id, stimulus, events = events.len(), "stimulus accepted");
+            for lane in lanes {
+                // During shutdown nobody listens any more: the outbox has it.
+                let _ = inputs.send(Input::Work { lane: LaneKey::Webhook(lane), due }).await;
+            }
+            if !journey.deadlines.is_empty() {
+                deadlines_changed.notify_one();
+            }
+            let applied = Applied { at: due, stimulus, journey, events };
+            if let Some(watcher) = watcher {
+                // A watcher that went away is no reason to stop.
+                let _ = watcher.send(applied.clone()).await;
+            }
+            Ok(Answer::Done(Box::new(applied)))
+        })
+        .await
     }
 }
 

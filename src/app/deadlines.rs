@@ -5,7 +5,7 @@
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::clock::Clock as _;
+use crate::clock::{Clock as _, Timestamp};
 use crate::outbox::OutboxError;
 
 /// So many deadlines are leased at once.
@@ -16,13 +16,23 @@ impl App {
     ///
     /// # Errors
     /// Only when the outbox is broken.
-    pub async fn fire_due(&self) -> Result<Option<crate::clock::Timestamp>, OutboxError> {
+    pub async fn fire_due(&self) -> Result<Option<Timestamp>, OutboxError> {
+        self.fire_due_until(&CancellationToken::new()).await
+    }
+
+    /// As [`App::fire_due`], but no further deadline is fired once `stop` is cancelled: what is left is given back.
+    async fn fire_due_until(&self, stop: &CancellationToken) -> Result<Option<Timestamp>, OutboxError> {
         loop {
             let claim = self.outbox.claim_deadlines(self.clock.now(), BATCH).await?;
             if claim.rows.is_empty() {
                 return Ok(claim.next_due);
             }
-            for row in claim.rows {
+            let mut rows = claim.rows.into_iter();
+            while let Some(row) = rows.next() {
+                if stop.is_cancelled() {
+                    self.outbox.release([row].into_iter().chain(rows).map(|row| row.lease).collect());
+                    return Ok(None);
+                }
                 self.fire(row).await?;
             }
         }
@@ -35,7 +45,7 @@ impl App {
     pub async fn fire_deadlines(&self, stop: CancellationToken) -> Result<(), OutboxError> {
         loop {
             let changed = self.deadlines_changed.notified();
-            let next = self.fire_due().await?;
+            let next = self.fire_due_until(&stop).await?;
             let sleep = async {
                 match next {
                     Some(at) => self.clock.sleep_until(at).await,

@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod deadlines;
+pub mod owed;
 pub mod run;
 pub mod time;
 
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, Notify, mpsc};
+use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock as _, ProviderClock, Timestamp};
 use crate::delivery::engine::{Input, LaneKey};
@@ -54,12 +56,14 @@ pub struct App {
     /// Tells the delivery loop of new work.
     inputs: mpsc::Sender<Input>,
     /// Tells the deadline loop of a new deadline.
-    deadlines_changed: Notify,
+    deadlines_changed: Arc<Notify>,
     /// Who wants to see every accepted stimulus with what followed. Bounded: a slow watcher slows journeys down.
     watcher: Option<mpsc::Sender<Applied>>,
     /// Who lets deadlines fire: a clock that is moved waits for them only where they fire by themselves.
     firing: run::Firing,
-    locks: Vec<Mutex<()>>,
+    locks: Vec<Arc<Mutex<()>>>,
+    /// Writes under way, with what is to be told when they are durable.
+    writes: TaskTracker,
 }
 
 impl App {

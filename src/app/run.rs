@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Applied, JOURNEY_LOCKS, by_id};
 use crate::clock::{ClockMode, ProviderClock, Timestamp, real_sleep};
@@ -164,10 +165,11 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         endpoints: endpoints.clone(),
         flows: RwLock::new(by_id(parts.flows)),
         inputs,
-        deadlines_changed: Notify::new(),
+        deadlines_changed: Arc::new(Notify::new()),
         watcher: parts.watchers.applied,
         firing: parts.firing,
-        locks: (0..JOURNEY_LOCKS).map(|_| Mutex::new(())).collect(),
+        locks: (0..JOURNEY_LOCKS).map(|_| Arc::default()).collect(),
+        writes: TaskTracker::new(),
     });
     let bench = Bench {
         outbox,
@@ -249,6 +251,12 @@ impl Running {
                     Some(Err(error)) => result = Err(Fatal::Task { task: "background", reason: error.to_string() }),
                 }
             }
+        }
+        self.app.writes.close();
+        // Nobody asks for more; what is being written for callers that went away ends within a disk's moment.
+        tokio::select! {
+            () = self.app.writes.wait() => {}
+            () = &mut deadline, if !deadline.is_elapsed() => {}
         }
         result
     }

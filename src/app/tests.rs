@@ -1,5 +1,7 @@
 //! The application over a scripted network and a clock that stands still: whole stories, without a socket.
 
+mod races;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -85,7 +87,11 @@ fn endpoint(name: &str) -> Endpoint {
 }
 
 async fn provider(network: Arc<Scripted>, endpoints: Vec<Endpoint>) -> Running {
-    let parts = Parts {
+    start_with(parts(endpoints), network).await.expect("it starts")
+}
+
+fn parts(endpoints: Vec<Endpoint>) -> Parts {
+    Parts {
         provider: ProviderKind::Idwise,
         dialect: Dialect::current(ProviderKind::Idwise),
         environment: Environment::Sandbox,
@@ -100,8 +106,7 @@ async fn provider(network: Arc<Scripted>, endpoints: Vec<Endpoint>) -> Running {
         digest: Duration::from_secs(60),
         firing: Firing::ByItself,
         watchers: Watchers::default(),
-    };
-    start_with(parts, network).await.expect("it starts")
+    }
 }
 
 async fn begin(running: &Running, reference_no: &str) -> JourneyId {

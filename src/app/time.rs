@@ -30,7 +30,12 @@ impl App {
         }
         loop {
             self.quiet().await;
-            match self.next_due(&DeadlineKind::ALL) {
+            // Deadlines that only a script fires are its to wait for.
+            let kinds: &[DeadlineKind] = match self.firing {
+                Firing::ByItself => &DeadlineKind::ALL,
+                Firing::ByCaller => &[],
+            };
+            match self.next_due(kinds) {
                 Some(due) if due < to => self.forward(due),
                 _ => break,
             }
@@ -85,12 +90,18 @@ impl App {
 
     async fn until(&self, holds: impl Fn(&Horizon) -> bool) {
         let mut changed: watch::Receiver<u64> = self.outbox.changed();
+        let mut endpoints = self.endpoints.changed();
         loop {
             changed.mark_unchanged();
+            endpoints.mark_unchanged();
             if holds(&self.outbox.horizon()) || self.outbox.broken().is_some() {
                 return;
             }
-            if changed.changed().await.is_err() {
+            let told = tokio::select! {
+                told = changed.changed() => told,
+                told = endpoints.changed() => told,
+            };
+            if told.is_err() {
                 return;
             }
         }

@@ -145,8 +145,9 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
     Ok(Next {
         lane: match verdict {
             Verdict::RetryAt(at) => Some(at),
-            // The outbox may have let the journey's next one in.
-            Verdict::Delivered | Verdict::Exhausted => endpoint.ordered.then_some(finished_at),
+            // The outbox may have let the journey's next one in: whether it did follows from how the row was accepted,
+            // not from how the endpoint is configured now.
+            Verdict::Delivered | Verdict::Exhausted => Some(finished_at),
         },
         mail: notice.map(|window| finished_at + window),
     })

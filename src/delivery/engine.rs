@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::delivery::lane::{Lane, LaneSettings, Wants};
+use crate::delivery::lane::{Lane, LaneSettings, Paused, Wants};
 use crate::outbox::{DueDelivery, DueMail};
 
 /// A destination.
@@ -175,7 +175,14 @@ impl Engine {
         for (key, settings) in lanes {
             let lane = match self.lanes.remove(&key) {
                 Some(mut lane) => {
+                    let stands = settings.paused == Paused::Yes;
                     lane.configure(settings);
+                    if stands {
+                        let rows = lane.drain();
+                        // They are due again, and the lane has to know when it is resumed.
+                        rows.iter().for_each(|_| lane.hear(now));
+                        effects.extend(rows.into_iter().map(|work| Effect::Release { work }));
+                    }
                     lane
                 }
                 None => Lane::new(settings),
@@ -257,7 +264,6 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::lane::Paused;
     use crate::outbox::Lease;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);

@@ -63,6 +63,9 @@ impl<T> Lane<T> {
 
     /// Changes how the lane may be used; what is under way goes on.
     pub fn configure(&mut self, settings: LaneSettings) {
+        // The last start stays where it was; the next is as far from it as the new rate says.
+        let (before, after) = (self.settings.spacing.unwrap_or_default(), settings.spacing.unwrap_or_default());
+        self.next_start = self.next_start.saturating_sub(before).saturating_add(after);
         self.settings = settings;
     }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,7 @@ type ByName = BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>;
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     by_name: Arc<RwLock<ByName>>,
+    changed: watch::Sender<()>,
 }
 
 impl Endpoints {
@@ -51,11 +52,15 @@ impl Endpoints {
             let paused = before.get(&name).map_or(Paused::No, |(_, paused)| *paused);
             by_name.insert(name, (Arc::new(endpoint), paused));
         }
+        drop(by_name);
+        self.changed.send_replace(());
     }
 
     /// Pauses or resumes one; `false` when there is none of that name.
     pub fn set_paused(&self, name: &str, paused: Paused) -> bool {
-        self.write().get_mut(name).map(|entry| entry.1 = paused).is_some()
+        let found = self.write().get_mut(name).map(|entry| entry.1 = paused).is_some();
+        self.changed.send_replace(());
+        found
     }
 
     /// One, by name.
@@ -73,12 +78,17 @@ impl Endpoints {
         self.read().get(name).is_some_and(|(endpoint, paused)| endpoint.enabled && *paused == Paused::No)
     }
 
+    /// Changes whenever one may have begun or ceased to run: await it, then look again.
+    pub fn changed(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
     /// What the engine is told of them, the mail lane included.
     pub fn lanes(&self) -> Input {
         let mail = LaneSettings { max_in_flight: MAILS_IN_FLIGHT, spacing: None, paused: Paused::No };
         let mut lanes = vec![(LaneKey::Mail, mail)];
         for (name, (endpoint, paused)) in self.read().iter() {
-            let spacing = endpoint.rate_limit.map(|limit| Duration::from_secs_f64(1.0 / limit.per_second));
+            let spacing = endpoint.rate_limit.map(|limit| spacing(limit.per_second));
             let paused = if endpoint.enabled { *paused } else { Paused::Yes };
             let settings = LaneSettings { max_in_flight: endpoint.max_in_flight, spacing, paused };
             lanes.push((LaneKey::Webhook(name.clone()), settings));
@@ -245,10 +255,11 @@ impl Shell {
                 self.attempts.spawn(async move {
                     match endpoint {
                         Some(endpoint) => attempt::deliver(&bench, &endpoint, *due).await,
-                        // It was taken out of the configuration in this very moment.
+                        // It was taken out of the configuration in this very moment. It may be back before the engine
+                        // heard of either.
                         None => {
                             bench.outbox.release(vec![due.lease]);
-                            Ok(Next::default())
+                            Ok(Next { lane: Some(due.due_at), mail: None })
                         }
                     }
                 })
@@ -265,11 +276,29 @@ impl Shell {
     }
 }
 
+/// The least time between two starts. A rate that comes to more than a year is as good as never.
+fn spacing(per_second: f64) -> Duration {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    Duration::try_from_secs_f64(1.0 / per_second).map_or(YEAR, |spacing| spacing.min(YEAR))
+}
+
 fn lease_of(work: &Work) -> Lease {
     match work {
         Work::Delivery(due) => due.lease,
         Work::Mail(due) => match &**due {
             DueMail::Digest { lease, .. } | DueMail::Send { lease, .. } => *lease,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rate_that_a_file_can_name_is_too_slow_to_be_kept() {
+        assert_eq!(spacing(50.0), Duration::from_millis(20));
+        assert_eq!(spacing(1e-300), Duration::from_secs(365 * 86_400));
+        assert_eq!(spacing(f64::MAX), Duration::ZERO);
     }
 }

@@ -54,6 +54,7 @@ suite!(
     deliveries::are_claimed_in_due_order_per_endpoint,
     deliveries::leases_are_exclusive_until_released,
     deliveries::a_retry_moves_the_due_time,
+    deliveries::an_answer_is_kept_up_to_a_bound,
     deliveries::terminal_states_stay,
     deliveries::a_resend_is_a_delivery_of_its_own,
     deliveries::only_what_waits_can_be_called_off,

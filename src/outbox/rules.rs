@@ -24,6 +24,9 @@ const SHARDS: u32 = 16;
 pub(in crate::outbox) const FIRST_WEBHOOK_LANE: u32 = 64;
 /// The largest body that is taken: rows hold the body inline and are capped at 64 KiB.
 pub(in crate::outbox) const MAX_BODY: usize = 48 * 1024;
+/// So many bytes of an answer's body are kept, whatever an endpoint asks for. A frame of the archive that were too long
+/// to be read back would make the whole store unreadable, and a batch holds a thousand answers in memory.
+pub(in crate::outbox) const MAX_ANSWER: usize = 1 << 20;
 /// An attempt's outcome in a digest is cut to so many characters.
 const MAX_ERROR_CHARS: usize = 500;
 
@@ -108,6 +111,17 @@ pub(in crate::outbox) fn new_delivery(
         resend_of: None,
         form,
     }
+}
+
+/// An attempt as it is kept: an answer beyond the bound is cut, and says so.
+pub(in crate::outbox) fn kept(mut attempt: Attempt) -> Attempt {
+    if let Some(response) = &mut attempt.outcome.response
+        && response.body.len() > MAX_ANSWER
+    {
+        response.body.truncate(MAX_ANSWER);
+        response.truncated = true;
+    }
+    attempt
 }
 
 /// A delivery's place in a digest, after its last attempt.

@@ -59,7 +59,7 @@ pub(super) fn wanted(kind: &Kind) -> String {
         Kind::SpanDraw => "a duration such as \"10s\", or \"uniform(2s, 1m)\"".to_owned(),
         Kind::Share => "a share such as \"3%\", or a number from 0 to 1".to_owned(),
         Kind::Instant => "an instant such as 2026-11-20T08:00:00Z".to_owned(),
-        Kind::Size => "a size such as \"64KiB\", at most \"1024MiB\"".to_owned(),
+        Kind::Size => "a size such as \"64KiB\", at most \"1024KiB\"".to_owned(),
         Kind::Rate => "\"off\", or a rate such as \"50/s\" or \"100/m\"".to_owned(),
         Kind::Weights(words) => format!("{}, or a table of weights", listed(words.iter().copied())),
         Kind::List(of, _) => format!("a list, each entry {}", wanted(of)),

@@ -71,12 +71,12 @@ fn all_complaints_come_at_once_each_at_its_place() {
     x.toml:5:15: "reach" must be "a" or "b", not "c"
     x.toml:6:1: [[hook]] has no "url"; add url: where to
     x.toml:7:9: "share" must be a share such as "3%", or a number from 0 to 1, not the text "120%"
-    x.toml:8:8: "size" must be a size such as "64KiB", at most "1024MiB", not the text "64kb"
+    x.toml:8:8: "size" must be a size such as "64KiB", at most "1024KiB", not the text "64kb"
     x.toml:9:8: "rate" must be "off", or a rate such as "50/s" or "100/m", not the text "5"
     x.toml:10:6: "at" lacks its offset from UTC: 2026-11-20T08:00:00; write it like 2026-11-20T08:00:00Z
     x.toml:11:12: the weights of "decision" add up to 0; give at least one outcome a weight above 0
     x.toml:12:19: "é" names the environment variable "GONE", which is not set; set it before the start: export GONE=...
-    x.toml:12:36: "x" must be a text in quotes, or "env:NAME", not the number 1
+    x.toml:12:36: "x" must be a text in quotes, or "env:NAME"
     "#);
 }
 

@@ -4,10 +4,13 @@
 
 mod api;
 mod cli;
+mod conformance;
 mod crash;
 mod house;
 mod idwise_dialects;
+mod readme;
 mod receivers;
 mod replay;
 mod retry;
+mod secrets;
 mod support;

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::delivery::engine::{Input, LaneKey};
 use crate::http::api::{PageQuery, Query, Whole, journeys, nothing_else, object, page, shapes, text};
 use crate::http::problem::Problem;
 use crate::ids::{DeliveryId, EventId, IdError};
@@ -86,13 +85,13 @@ pub(super) async fn resend(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (delivery, _) = find(&app, &id)?;
-    let id = again(&app, &delivery).await?;
+    let id = app.resend(&delivery).await?;
     Ok((StatusCode::CREATED, Json(shapes::resent(id, delivery.id))))
 }
 
 pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let (delivery, _) = find(&app, &id)?;
-    app.outbox.cancel(delivery.id, app.now()).await?;
+    app.cancel(&delivery).await?;
     let (delivery, _) = find(&app, &id)?;
     Ok(Json(shapes::delivery(&delivery)))
 }
@@ -131,7 +130,7 @@ pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole)
     let mut resent = Vec::new();
     if !dry_run {
         for delivery in &matching {
-            resent.push(json!(again(&app, delivery).await?));
+            resent.push(json!(app.resend(delivery).await?));
         }
     }
     let ids: Vec<DeliveryId> = matching.iter().map(|delivery| delivery.id).collect();
@@ -155,13 +154,6 @@ fn matching(
             return Ok(found);
         }
     }
-}
-
-async fn again(app: &App, delivery: &Delivery) -> Result<DeliveryId, Problem> {
-    let now = app.now();
-    let id = app.outbox.redeliver(delivery.id, now).await?;
-    app.tell(Input::Work { lane: LaneKey::Webhook(delivery.webhook.as_str().into()), due: now }).await;
-    Ok(id)
 }
 
 fn find(app: &App, id: &str) -> Result<(Delivery, Vec<crate::message::Attempt>), Problem> {

@@ -1,8 +1,8 @@
 //! Claims, leases, verdicts, resends, lists of deliveries.
 
 use super::*;
-use crate::message::DeliveryState;
-use crate::outbox::{DeliveryQuery, OutboxError};
+use crate::message::{DeliveryState, ResponseSeen};
+use crate::outbox::{DeliveryQuery, OutboxError, rules};
 
 pub(super) async fn are_claimed_in_due_order_per_endpoint(outbox: &dyn Outbox) {
     given(outbox, 1, &[(HOOK, 30), ("other", 1)]).await;
@@ -60,6 +60,22 @@ pub(super) async fn a_retry_moves_the_due_time(outbox: &dyn Outbox) {
     assert_eq!((delivery.state, delivery.attempts, delivery.due_at), (DeliveryState::Delivered, 3, at(300)));
     assert_eq!(tries, [attempt(1, 1, 500), attempt(2, 300, 500), attempt(3, 301, 200)]);
     assert_eq!((outbox.ledger().attempts, outbox.last_instant()), (3, Some(at(301))));
+}
+
+/// A webhook may ask for any `response_body_max`; one answer of 65 MiB left a store that could not be opened again.
+pub(super) async fn an_answer_is_kept_up_to_a_bound(outbox: &dyn Outbox) {
+    let (_, _, ids) = given(outbox, 1, &[(HOOK, 0)]).await;
+    let due = claim(outbox, HOOK, 0).await.remove(0);
+    let body = vec![b'x'; rules::MAX_ANSWER + 1];
+    let response = Some(ResponseSeen { status: 200, body, ..ResponseSeen::default() });
+    let mut attempt = attempt(1, 1, 200);
+    attempt.outcome.response = response;
+    let attempt = Box::new(attempt);
+    let settlement = Settlement::Attempt { lease: due.lease, attempt, verdict: Verdict::Delivered, notice: None };
+    outbox.settle(vec![settlement]).await.expect("a settlement");
+    let (_, tries) = outbox.delivery(ids[0]).expect("an answer").expect("it is there");
+    let kept = tries[0].outcome.response.as_ref().expect("an answer came");
+    assert_eq!((kept.body.len(), kept.truncated), (rules::MAX_ANSWER, true));
 }
 
 pub(super) async fn terminal_states_stay(outbox: &dyn Outbox) {

@@ -19,7 +19,7 @@ impl State {
         match (settlement, row) {
             (Settlement::Attempt { attempt, verdict, notice, .. }, Row::Delivery(id)) => {
                 self.rows.remove(&lease);
-                self.settle_attempt(id, *attempt, verdict, notice);
+                self.settle_attempt(id, rules::kept(*attempt), verdict, notice);
             }
             (Settlement::Digest { mails, now, .. }, Row::Digest(id)) => {
                 self.rows.remove(&lease);

@@ -23,7 +23,7 @@ impl Draft<'_, '_> {
         self.remove_row(lease);
         match (settlement, row) {
             (Settlement::Attempt { attempt, verdict, notice, .. }, Row::Delivery(row)) => {
-                self.settle_attempt(lease, row, *attempt, verdict, notice)
+                self.settle_attempt(lease, row, rules::kept(*attempt), verdict, notice)
             }
             (Settlement::Digest { mails, now, .. }, Row::Digest { lane, entries }) => {
                 self.settle_digest(lease, lane, entries, mails, now)

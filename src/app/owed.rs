@@ -1,0 +1,57 @@
+//! What is owed, changed by hand: sent again, or called off. And writes that are seen through.
+//!
+//! A caller may go away at any moment: a server drops the request of a client that closed its connection where it
+//! stands. What was written for it by then is owed all the same, so that a write and what is told of it are one task,
+//! which the caller only waits for.
+
+use std::future::Future;
+
+use crate::app::App;
+use crate::delivery::engine::{Input, LaneKey};
+use crate::ids::DeliveryId;
+use crate::message::Delivery;
+use crate::outbox::OutboxError;
+
+impl App {
+    /// Sends what `of` owed again, in a new delivery that is due now.
+    ///
+    /// # Errors
+    /// [`OutboxError::NotPossible`] while `of` is not terminal; [`OutboxError::Broken`].
+    pub async fn resend(&self, of: &Delivery) -> Result<DeliveryId, OutboxError> {
+        let (outbox, inputs, now) = (self.outbox.clone(), self.inputs.clone(), self.now());
+        let (of, lane) = (of.id, LaneKey::Webhook(of.webhook.as_str().into()));
+        self.see_through(async move {
+            let id = outbox.redeliver(of, now).await?;
+            let _ = inputs.send(Input::Work { lane, due: now }).await;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// Calls a waiting delivery off. What it held up, where its webhook keeps an order, is due now.
+    ///
+    /// # Errors
+    /// [`OutboxError::NotPossible`] when it is in flight or terminal; [`OutboxError::Broken`].
+    pub async fn cancel(&self, what: &Delivery) -> Result<(), OutboxError> {
+        let (outbox, inputs, now) = (self.outbox.clone(), self.inputs.clone(), self.now());
+        let (id, lane) = (what.id, LaneKey::Webhook(what.webhook.as_str().into()));
+        self.see_through(async move {
+            outbox.cancel(id, now).await?;
+            let _ = inputs.send(Input::Work { lane, due: now }).await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Carries a write out to its end, even if the caller does not wait for that.
+    pub(super) async fn see_through<T: Send + 'static>(&self, write: impl Future<Output = T> + Send + 'static) -> T {
+        match self.writes.spawn(write).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only a runtime that shuts down ends it early, and its waiters with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
