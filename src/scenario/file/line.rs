@@ -200,19 +200,22 @@ pub(super) fn complete_schema(items: &mut Json) {
 }
 
 fn check_steps(reading: &mut Reading<'_>, section: &Section, stimulus: &Stimulus, flow: &Flow) {
-    let Flow::Idwise(flow) = flow;
-    let Stimulus::Idwise(stimulus) = stimulus;
+    let known: Vec<&str> = match flow {
+        Flow::Idwise(flow) => flow.steps.iter().map(|step| step.id.as_str()).collect(),
+        Flow::Qoreid(flow) => flow.steps.iter().map(|step| step.id.as_str()).collect(),
+    };
     let named: Vec<&str> = match stimulus {
-        Idwise::SubmitStep { step } => vec![step],
-        Idwise::RequestResubmission { steps } | Idwise::RenewalDue { steps, .. } => {
+        Stimulus::Idwise(Idwise::SubmitStep { step }) => vec![step],
+        Stimulus::Idwise(Idwise::RequestResubmission { steps } | Idwise::RenewalDue { steps, .. }) => {
             steps.iter().map(|required| required.step.as_str()).collect()
         }
-        _ => Vec::new(),
+        Stimulus::Idwise(_) => Vec::new(),
+        Stimulus::Qoreid(stimulus) => stimulus.step().into_iter().collect(),
     };
     // The argument's own place is nearer to the mistake than the line's.
     let argument = section.extra.iter().find(|extra| extra.name == "step" || extra.name == "steps");
     let place = Section { span: argument.map(|extra| extra.span.clone()), ..Section::default() };
     for id in named {
-        check_step(reading, &place, "step", id, flow.steps.iter().map(|step| step.id.as_str()));
+        check_step(reading, &place, "step", id, known.iter().copied());
     }
 }
