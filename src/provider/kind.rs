@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::words;
-use super::{Policy, Stimulus, idwise, qoreid};
+use super::{DeadlineKind, Policy, Stimulus, idwise, qoreid};
 
 /// A provider that can be played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,17 @@ pub fn when_words(kind: ProviderKind) -> &'static [&'static str] {
     match kind {
         ProviderKind::Idwise => &idwise::WHEN,
         ProviderKind::Qoreid => &qoreid::WHEN,
+    }
+}
+
+/// The stimuli with which a script speaks for a deadline: where one is still to come, the deadline is not set.
+pub fn speak_for(kind: ProviderKind, deadline: DeadlineKind) -> &'static [&'static str] {
+    match (kind, deadline) {
+        (ProviderKind::Idwise, DeadlineKind::Processing) => &["finish_processing"],
+        (ProviderKind::Idwise, DeadlineKind::RenewalDue) => &["renewal_due"],
+        (ProviderKind::Idwise, DeadlineKind::RenewalDeadline) => &["renewal_deadline"],
+        (ProviderKind::Qoreid, DeadlineKind::Processing) => &["finish", "start_step", "finish_step", "cancel"],
+        (ProviderKind::Qoreid, _) => &[],
     }
 }
 

@@ -22,7 +22,7 @@ pub mod qoreid;
 pub mod words;
 
 pub use dialect::{Dialect, Rendered};
-pub use kind::{ProviderKind, parse_stimulus, policy, stimuli, when_words};
+pub use kind::{ProviderKind, parse_stimulus, policy, speak_for, stimuli, when_words};
 
 /// The environment that a journey and a webhook belong to; events never cross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
