@@ -4,4 +4,6 @@
 
 mod crash;
 mod house;
+mod qoreid;
+mod qoreid_signature;
 mod support;
