@@ -16,9 +16,10 @@ use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
 use crate::http::api;
 use crate::http::inbox::Inbox;
+use crate::http::qoreid::{self, Keyless};
 use crate::http::serve::{Limits, serve};
 use crate::portal::Webhook;
-use crate::provider::Flow;
+use crate::provider::{Flow, ProviderKind};
 use crate::rng::Seed;
 use crate::secret::{Redactor, Secret};
 use crate::transport::{HttpSettings, MailSettings};
@@ -138,6 +139,13 @@ impl Stage {
         let inbox = Inbox::new(running.app.clock.clone(), seed);
         inbox.set_redactor(redactor);
         let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api()).merge(inbox.router());
+        let routes = match config.provider {
+            ProviderKind::Idwise => routes,
+            ProviderKind::Qoreid => {
+                let keyless = if address.ip().is_loopback() { Keyless::Admitted } else { Keyless::Refused };
+                routes.merge(qoreid::router(running.app.clone(), config.qoreid.keys.clone(), keyless))
+            }
+        };
         let http = CancellationToken::new();
         let stop = http.clone();
         running.own("http", async move {

@@ -19,7 +19,7 @@ use crate::play::timeline::{Timeline, TimelineLine, Tone};
 use crate::play::{Play, Time, Watching, play};
 use crate::portal::webhook::Surroundings;
 use crate::portal::{DeliverySettings, Webhook};
-use crate::provider::Flow;
+use crate::provider::{Dialect, Flow};
 use crate::scenario::file::Pace;
 use crate::scenario::judge::Holds;
 use crate::scenario::{Scenario, draw, judge};
@@ -113,7 +113,12 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
         firing: Firing::ByCaller,
         watchers: Watchers { applied: Some(applied_to), tried: Some(tried_to) },
     };
-    let config = &Config { email: scenario.email.clone().unwrap_or_else(|| config.email.clone()), ..config.clone() };
+    let config = &Config {
+        provider: scenario.dialect.provider(),
+        dialect: scenario.dialect,
+        email: scenario.email.clone().unwrap_or_else(|| config.email.clone()),
+        ..config.clone()
+    };
     let flows = with_flows(config, scenario.flows.iter().cloned());
     let stage =
         Stage::set(config, &webhooks, flows, staging).await.map_err(|e| Failure::could_not_run(e.to_string()))?;
@@ -173,10 +178,17 @@ fn pace(args: &ReplayArgs, scenario: &Scenario) -> Result<(ClockMode, Time), Fai
 fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time) -> Result<Vec<Webhook>, Failure> {
     let delivery = scenario.delivery.as_ref().unwrap_or(&config.delivery);
     let mut webhooks: Vec<Webhook> = match &args.to {
-        Some(url) => vec![to(config, delivery, url)?],
-        None if scenario.webhooks.is_empty() => {
-            config.webhooks.iter().map(|webhook| webhook.clone().under(&delivery.policy)).collect()
-        }
+        Some(url) => vec![to(config, scenario.dialect, delivery, url)?],
+        None if scenario.webhooks.is_empty() => config
+            .webhooks
+            .iter()
+            .map(|webhook| {
+                // A webhook that speaks for another provider is spoken to in the dialect of the scenario.
+                let fits = webhook.dialect.provider() == scenario.dialect.provider();
+                let dialect = if fits { webhook.dialect } else { scenario.dialect };
+                Webhook { dialect, ..webhook.clone().under(&delivery.policy) }
+            })
+            .collect(),
         None => scenario.webhooks.clone(),
     };
     let unset = crate::portal::DeliveryPolicy::default().max_in_flight;
@@ -189,8 +201,8 @@ fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time)
 }
 
 /// One webhook for everything, at `url`.
-fn to(config: &Config, delivery: &DeliverySettings, url: &url::Url) -> Result<Webhook, Failure> {
-    let around = Surroundings { environment: config.environment, policy: &delivery.policy, dialect: config.dialect };
+fn to(config: &Config, dialect: Dialect, delivery: &DeliverySettings, url: &url::Url) -> Result<Webhook, Failure> {
+    let around = Surroundings { environment: config.environment, policy: &delivery.policy, dialect };
     let json = json!({ "name": "to", "types": ["*"], "url": url.as_str() });
     Webhook::from_json(&json, around, &settings::env)
         .map_err(|complaints| Failure::bad_usage(format!("--to cannot be used: {}", complaints.lines())))

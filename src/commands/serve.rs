@@ -28,6 +28,10 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
     let watch = reload::watch(cx.config_path());
     let config = settings::load(cx, &overrides)?;
     let scenarios = replay::read_all(cx, &config, &args.journeys)?;
+    if let Some(other) = scenarios.iter().find(|scenario| scenario.dialect.provider() != config.provider) {
+        let what = format!("{} plays {}, and this server {}", other.file, other.dialect.provider(), config.provider);
+        return Err(Failure::bad_usage(what).help("replay it: understudy replay FILE"));
+    }
     let seed = config.seed.unwrap_or_else(Seed::fresh);
     let mut signals = Signals::new()?;
     let flows = replay::with_flows(&config, scenarios.iter().flat_map(|scenario| scenario.flows.clone()));

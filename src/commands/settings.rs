@@ -127,6 +127,7 @@ pub fn vocabulary(config: &Config) -> Vocabulary<'_> {
         delivery: &config.delivery,
         email: &config.email,
         finished_journey_on_review: config.idwise.finished_journey_on_review,
+        qoreid: &config.qoreid.like,
         env: &env,
     }
 }

@@ -24,6 +24,7 @@ fn complaints(name: &str, text: &str) -> Complaints {
         delivery: &config.delivery,
         email: &config.email,
         finished_journey_on_review: config.idwise.finished_journey_on_review,
+        qoreid: &config.qoreid.like,
         env: &no_env,
     };
     Scenario::parse(name, text, &vocabulary).expect_err(name)

@@ -5,13 +5,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::{
-    ApiKey, ClockSettings, Config, Dialect, Engine, IdwiseSettings, OutboxSettings, ProviderKind, ServerSettings, spec,
+    ApiKey, ClockSettings, Config, Dialect, Engine, IdwiseSettings, OutboxSettings, ProviderKind, QoreidSettings,
+    ServerSettings, spec,
 };
+use crate::chance::{Weights, show_span};
 use crate::clock::ClockMode;
+use crate::message::Success;
 use crate::portal::webhook::{Surroundings, webhooks};
 use crate::portal::{DeliverySettings, EmailSettings, flow};
-use crate::provider::Environment;
-use crate::reader::{Reading, Section, shown};
+use crate::provider::{Environment, qoreid};
+use crate::reader::{Item, Origin, Reading, Section, Shown, shown};
 use crate::rng::Seed;
 
 /// The whole configuration; `None` only after a complaint.
@@ -22,10 +25,14 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
     let server = server(reading, root.table("server")?);
     let outbox = outbox(reading, root.table("outbox")?);
     let clock = clock(reading, root.table("clock")?);
-    let delivery = DeliverySettings::read(reading, root.table("delivery")?, &DeliverySettings::default());
+    let delivery = DeliverySettings::read(reading, root.table("delivery")?, &DeliverySettings::of(provider));
     let email = EmailSettings::read(reading, root.table("email")?, &EmailSettings::default());
     let idwise = idwise(root.table("idwise")?);
-    let flows = flow::flows(reading, root, &[], idwise.finished_journey_on_review);
+    let qoreid = qoreid(root.table("qoreid")?)?;
+    let workflows = (provider == ProviderKind::Qoreid).then_some(&qoreid.like);
+    let mut flows = workflows.map(flow::products).unwrap_or_default();
+    let own = flow::flows(reading, root, &flows, idwise.finished_journey_on_review, workflows);
+    flows.extend(own);
     schedules(reading, root);
     let around = Surroundings { environment, policy: &delivery.policy, dialect };
     let webhooks = webhooks(reading, root, around);
@@ -37,13 +44,29 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
         server: server?,
         outbox: outbox?,
         clock: clock?,
+        resolved: resolved(root, &delivery),
         delivery,
         email,
         idwise,
+        qoreid,
         flows,
         webhooks,
-        resolved: shown(&spec::ROOT, root),
     })
+}
+
+/// Every value as it is shown. The declaration states IDWise's defaults of delivery; what is played may have others.
+fn resolved(root: &Section, delivery: &DeliverySettings) -> Vec<Shown> {
+    let mut list = shown(&spec::ROOT, root);
+    for shown in list.iter_mut().filter(|shown| shown.table == "[delivery]" && shown.origin == Origin::Default) {
+        let policy = &delivery.policy;
+        match shown.key.as_str() {
+            "retry" => shown.value = policy.retry.gaps.iter().map(|gap| show_span(*gap)).collect(),
+            "timeout" => shown.value = show_span(policy.timeout).into(),
+            "success" => shown.value = if policy.success == Success::Any2xx { "2xx" } else { "200" }.into(),
+            _ => {}
+        }
+    }
+    list
 }
 
 /// The dialect that is played; the provider's present one after a complaint.
@@ -122,6 +145,29 @@ fn idwise(section: &Section) -> IdwiseSettings {
         .collect();
     let finished_journey_on_review = section.switch("finished_journey_on_review").unwrap_or_default();
     IdwiseSettings { finished_journey_on_review, keys }
+}
+
+fn qoreid(section: &Section) -> Option<QoreidSettings> {
+    let status = |(word, weight): &(String, f64)| Some((word.parse().ok()?, *weight));
+    let downtime = match section.switch("network_downtime_handling")? {
+        true => qoreid::Downtime::Queues,
+        false => qoreid::Downtime::Fails,
+    };
+    let like = qoreid::Flow {
+        processing: section.span_draw("processing")?,
+        status: Weights::new(section.weights("status")?.iter().filter_map(status).collect())?,
+        casing: section.text("status_case")?.parse().ok()?,
+        downtime,
+        down: section.list("down").iter().filter_map(Item::text).filter_map(|word| word.parse().ok()).collect(),
+        ..qoreid::Flow::of(qoreid::Product::Workflow)
+    };
+    let key = |name: &str| {
+        let table = section.table(name)?;
+        Some(ApiKey { key: table.text("client_id")?.to_owned(), secret: table.secret("secret")? })
+    };
+    let environments = [(Environment::Sandbox, "test"), (Environment::Live, "live")];
+    let keys = environments.into_iter().filter_map(|(environment, name)| Some((environment, key(name)?))).collect();
+    Some(QoreidSettings { like, keys })
 }
 
 /// Schedules are read, so that a file can be checked today, and refused, because nothing runs them yet.

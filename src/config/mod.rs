@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::clock::{ClockMode, Timestamp};
 use crate::portal::{DeliverySettings, EmailSettings, Webhook};
-use crate::provider::{Environment, Flow};
+use crate::provider::{Environment, Flow, qoreid};
 use crate::reader::{Complaints, Overrides, Reading, Shown, Source};
 use crate::rng::Seed;
 use crate::secret::Secret;
@@ -81,6 +81,15 @@ pub struct IdwiseSettings {
     pub keys: BTreeMap<Environment, ApiKey>,
 }
 
+/// `[qoreid]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct QoreidSettings {
+    /// What every product and workflow takes after.
+    pub like: qoreid::Flow,
+    /// The key pairs of the provider's API by environment; without any, every pair is taken.
+    pub keys: BTreeMap<Environment, ApiKey>,
+}
+
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -104,6 +113,8 @@ pub struct Config {
     pub email: EmailSettings,
     /// What is particular to IDWise.
     pub idwise: IdwiseSettings,
+    /// What is particular to QoreID.
+    pub qoreid: QoreidSettings,
     /// What journeys go through; ids are unique.
     pub flows: Vec<Flow>,
     /// Where events are delivered to; names are unique.
@@ -133,7 +144,7 @@ impl Config {
     pub fn secrets(&self) -> Vec<Secret> {
         let of_server = self.server.token.iter();
         let of_smtp = self.email.smtp.iter().filter_map(|smtp| smtp.credentials.as_ref().map(|(_, secret)| secret));
-        let of_api = self.idwise.keys.values().map(|key| &key.secret);
+        let of_api = self.idwise.keys.values().chain(self.qoreid.keys.values()).map(|key| &key.secret);
         let of_webhooks = self.webhooks.iter().flat_map(Webhook::secrets);
         of_server.chain(of_smtp).chain(of_api).chain(of_webhooks).cloned().collect()
     }

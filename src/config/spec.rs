@@ -1,7 +1,7 @@
 //! The declaration of webhooks.toml.
 
 use crate::portal::spec::{DELIVERY, EMAIL, FLOW, WEBHOOK};
-use crate::portal::words::ENVIRONMENTS;
+use crate::portal::words::{ENVIRONMENTS, LOOKUPS, STATUSES};
 use crate::reader::{Key, Kind, Rest, Table};
 
 static SERVER: Table = Table {
@@ -84,6 +84,46 @@ static IDWISE: Table = Table {
     rest: Rest::Refused,
 };
 
+static KEY_PAIR: Table = Table {
+    name: "the key pair",
+    doc: "What the customer's backend exchanges for a token; it decides which environment is meant.",
+    keys: &[&[
+        Key::required("client_id", Kind::Text, "the client's id"),
+        Key::required("secret", Kind::Secret, "the client's secret"),
+    ]],
+    rest: Rest::Refused,
+};
+
+static QOREID: Table = Table {
+    name: "[qoreid]",
+    doc: "How QoreID's verifications go, where its documentation is silent, and the keys of its API.",
+    keys: &[&[
+        Key::with_default("processing", Kind::SpanDraw, r#""5s""#, "how long a verification, or one step, takes"),
+        Key::with_default(
+            "status",
+            Kind::Weights(&STATUSES),
+            "{ VERIFIED = 85, WRONG_ADDRESS = 10, NO_ACCESS = 5 }",
+            "how it ends: one status, or a table of weights; where a product lacks the word, it fails",
+        ),
+        Key::with_default(
+            "status_case",
+            Kind::word(&["as-documented", "lower", "upper"]),
+            r#""as-documented""#,
+            "in which case statuses are written; as documented: small for identities, capital for the last mile",
+        ),
+        Key::with_default(
+            "network_downtime_handling",
+            Kind::Switch,
+            "true",
+            "whether a look-up whose source is down waits for it; else the call fails",
+        ),
+        Key::with_default("down", Kind::List(&Kind::word(&LOOKUPS), 5), "[]", "the look-ups whose source is down"),
+        Key::optional("test", Kind::Table(&KEY_PAIR), "the key pair of the sandbox; absent: any pair is taken"),
+        Key::optional("live", Kind::Table(&KEY_PAIR), "the key pair of the live environment"),
+    ]],
+    rest: Rest::Refused,
+};
+
 static SCHEDULE: Table = Table {
     name: "[[schedule]]",
     doc: "Jobs by the provider's clock; not available yet: journeys' own renewal deadlines fire without one.",
@@ -101,12 +141,7 @@ pub(super) static ROOT: Table = Table {
     name: "the file",
     doc: "The configuration of understudy.",
     keys: &[&[
-        Key::with_default(
-            "provider",
-            Kind::Word { now: &["idwise"], later: &["qoreid"] },
-            r#""idwise""#,
-            "the provider that is played",
-        ),
+        Key::with_default("provider", Kind::word(&["idwise", "qoreid"]), r#""idwise""#, "the provider that is played"),
         Key::with_default(
             "dialect",
             Kind::Text,
@@ -130,6 +165,7 @@ pub(super) static ROOT: Table = Table {
         Key::with_default("delivery", Kind::Table(&DELIVERY), "{}", "how webhooks are delivered"),
         Key::with_default("email", Kind::Table(&EMAIL), "{}", "the mails about deliveries that were given up"),
         Key::with_default("idwise", Kind::Table(&IDWISE), "{}", "what is particular to IDWise"),
+        Key::with_default("qoreid", Kind::Table(&QOREID), "{}", "what is particular to QoreID"),
         Key::optional("flow", Kind::Tables(&FLOW), "what journeys go through"),
         Key::optional("schedule", Kind::Tables(&SCHEDULE), "jobs by the provider's clock; not available yet"),
         Key::optional("webhook", Kind::Tables(&WEBHOOK), "where events are delivered to"),

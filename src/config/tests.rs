@@ -57,8 +57,9 @@ fn the_shipped_file_documents_every_key() {
             match &key.kind {
                 Kind::Table(inner) if heading.is_empty() => walk(inner, &format!("[{}]", key.name), documented),
                 Kind::Tables(inner) if heading.is_empty() => walk(inner, &format!("[[{}]]", key.name), documented),
-                Kind::Table(inner) if heading == "[idwise]" => {
-                    walk(inner, &format!("[idwise.{}]", key.name), documented)
+                Kind::Table(inner) if heading == "[idwise]" || heading == "[qoreid]" => {
+                    let table = heading.trim_matches(['[', ']']);
+                    walk(inner, &format!("[{table}.{}]", key.name), documented)
                 }
                 Kind::Table(inner) | Kind::Tables(inner) => {
                     for key in inner.all() {
@@ -92,6 +93,27 @@ fn every_default_of_the_declaration_is_one() {
     let resolved = load("[[webhook]]\nname = \"a\"\nurl = \"/inbox/a\"\n").expect("valid").resolved;
     let defaults = resolved.iter().filter(|shown| shown.origin == Origin::Default).count();
     assert!(defaults >= 27, "{defaults} defaults were read");
+}
+
+#[test]
+fn a_provider_brings_its_flows_and_its_way_of_delivering() {
+    let config = load(
+        "provider = \"qoreid\"\n[qoreid]\nstatus = \"NO_ACCESS\"\n[[flow]]\nid = \"w\"\nkind = \"workflow\"\n\
+         steps = [{ id = \"a\", type = \"address\" }]\n[[webhook]]\nname = \"a\"\nurl = \"/inbox/a\"\n\
+         types = [\"address\", \"workflow/verification_completed\"]\nauth = { type = \"hmac\", secret = \"s3cret\" }\n",
+    )
+    .expect("valid");
+    let ids: Vec<&str> = config.flows.iter().map(crate::provider::Flow::id).collect();
+    assert_eq!(ids, ["identity", "address", "employment", "guarantor", "property", "w"]);
+    let policy = &config.webhooks[0].policy;
+    assert_eq!(policy.retry.gaps.iter().map(Duration::as_secs).collect::<Vec<_>>(), [60, 300, 900, 1_800, 3_600]);
+    assert_eq!(policy.success, crate::message::Success::Any2xx);
+    let shown = |key: &str| config.resolved.iter().find(|s| s.table == "[delivery]" && s.key == key).expect(key);
+    assert_eq!(
+        (shown("success").value.to_string(), shown("retry").value.to_string().len()),
+        ("\"2xx\"".to_owned(), 28)
+    );
+    assert_eq!(config.secrets().len(), 1);
 }
 
 #[test]
@@ -162,6 +184,13 @@ fn show_names_each_value_with_its_origin() {
 
     [idwise]
     finished_journey_on_review = false  # from default
+
+    [qoreid]
+    processing = "5s"  # from default
+    status = { NO_ACCESS = 5.0, VERIFIED = 85.0, WRONG_ADDRESS = 10.0 }  # from default
+    status_case = "as-documented"  # from default
+    network_downtime_handling = true  # from default
+    down = []  # from default
 
     [[flow]]
     id = "f"  # from file

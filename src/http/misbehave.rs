@@ -127,7 +127,8 @@ impl Misbehaviour {
         let given = authorization.unwrap_or_default();
         let (scheme, credentials) = given.split_once(' ').unwrap_or((given, ""));
         match &self.auth {
-            Auth::None => None,
+            // A wish names no signature.
+            Auth::None | Auth::Hmac { .. } => None,
             Auth::Basic { username, password } => {
                 let expected = STANDARD.encode(format!("{username}:{}", password.expose()));
                 Some(scheme.eq_ignore_ascii_case("basic") && credentials.trim() == expected)

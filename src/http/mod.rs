@@ -4,5 +4,6 @@ pub mod api;
 pub mod inbox;
 pub mod misbehave;
 pub mod problem;
+pub mod qoreid;
 pub mod serve;
 mod watched;

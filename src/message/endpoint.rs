@@ -25,6 +25,11 @@ pub enum Auth {
         /// The token.
         token: Secret,
     },
+    /// `x-verifyme-signature`: HMAC-SHA512 over the body; QoreID's way.
+    Hmac {
+        /// The webhook's secret key.
+        secret: Secret,
+    },
 }
 
 /// A kind of address that deliveries may go to, as `[delivery] reach` names it. Metadata services live at link-local

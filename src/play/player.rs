@@ -216,7 +216,11 @@ impl Player<'_> {
     /// The deadlines that later lines speak for: the flow's own are not set then.
     fn scripted(&self, cue: Cue, stimulus: &Stimulus) -> Vec<DeadlineKind> {
         let kinds = DeadlineKind::ALL.into_iter();
-        kinds.filter(|kind| kind.as_str() != stimulus.name() && self.script.still_to_come(cue, kind.as_str())).collect()
+        let to_come = |kind: &DeadlineKind| {
+            let words = provider::speak_for(self.app.provider, *kind);
+            words.iter().any(|word| self.script.still_to_come(cue, word))
+        };
+        kinds.filter(|kind| kind.as_str() != stimulus.name() && to_come(kind)).collect()
     }
 
     async fn skipped(&self, cue: Cue, reason: String) {

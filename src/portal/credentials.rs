@@ -3,19 +3,21 @@
 use http::{HeaderName, HeaderValue};
 
 use crate::message::Auth;
+use crate::provider::ProviderKind;
 use crate::reader::nearest::listed;
 use crate::reader::{Reading, Section, Value};
 use crate::secret::Secret;
 
 /// What `auth` says; `None` after a complaint.
-pub(super) fn auth(reading: &mut Reading<'_>, table: &Section) -> Option<Auth> {
+pub(super) fn auth(reading: &mut Reading<'_>, table: &Section, provider: ProviderKind) -> Option<Auth> {
     let (kind, keys): (&str, &[&str]) = match table.text("type")? {
         "basic" => ("basic", &["username", "password"]),
         "bearer" => ("bearer", &["token"]),
+        "hmac" => ("hmac", &["secret"]),
         _ => ("none", &[]),
     };
     let mut complete = true;
-    for key in ["username", "password", "token"] {
+    for key in ["username", "password", "token", "secret"] {
         match (keys.contains(&key), table.item(key).is_some()) {
             (true, false) => {
                 let help = Some(format!(
@@ -26,7 +28,11 @@ pub(super) fn auth(reading: &mut Reading<'_>, table: &Section) -> Option<Auth> {
                 complete = false;
             }
             (false, true) => {
-                let of = if key == "token" { "bearer" } else { "basic" };
+                let of = match key {
+                    "token" => "bearer",
+                    "secret" => "hmac",
+                    _ => "basic",
+                };
                 let help = Some(format!("remove it, or write type = {of:?}"));
                 reading.complain_of(table, key, format!("auth of type {kind:?} takes no {key:?}"), help);
                 complete = false;
@@ -53,6 +59,17 @@ pub(super) fn auth(reading: &mut Reading<'_>, table: &Section) -> Option<Auth> {
                 reading.complain_of(table, "token", message, None);
             }
             Some(Auth::Bearer { token })
+        }
+        "hmac" => {
+            if provider != ProviderKind::Qoreid {
+                let help = Some("write none, basic or bearer, or provider = \"qoreid\"".to_owned());
+                reading.complain_of(table, "type", format!("{provider} does not sign its webhooks"), help);
+            }
+            let secret = table.secret("secret")?;
+            if secret.expose().is_empty() {
+                reading.complain_of(table, "secret", "an empty secret signs nothing", None);
+            }
+            Some(Auth::Hmac { secret })
         }
         _ => Some(Auth::None),
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::message::{RateLimit, Reach, RetryPolicy, Success};
+use crate::provider::{ProviderKind, policy};
 use crate::reader::{Item, Reading, Section};
 
 /// How one webhook is delivered to.
@@ -25,19 +26,26 @@ pub struct DeliveryPolicy {
     pub response_body_max: usize,
 }
 
-impl Default for DeliveryPolicy {
-    /// The documented policy of IDWise (its webhook FAQ): retries at 5, 10 and 15 minutes, success is exactly 200.
-    fn default() -> Self {
-        let minutes = |m: u64| Duration::from_secs(60 * m);
+impl DeliveryPolicy {
+    /// As a provider documents that it delivers; see [`policy`].
+    pub fn of(provider: ProviderKind) -> Self {
+        let documented = policy(provider);
         DeliveryPolicy {
-            retry: RetryPolicy { gaps: vec![minutes(5), minutes(10), minutes(15)], jitter: 0.0 },
-            timeout: Duration::from_secs(10),
-            success: Success::Only200,
+            retry: RetryPolicy { gaps: documented.retry, jitter: 0.0 },
+            timeout: documented.timeout,
+            success: if documented.any_2xx { Success::Any2xx } else { Success::Only200 },
             max_in_flight: 32,
             rate_limit: None,
             ordered: false,
             response_body_max: 64 << 10,
         }
+    }
+}
+
+impl Default for DeliveryPolicy {
+    /// The documented policy of IDWise.
+    fn default() -> Self {
+        DeliveryPolicy::of(ProviderKind::Idwise)
     }
 }
 
@@ -55,13 +63,18 @@ pub struct PolicyOverrides {
 }
 
 impl PolicyOverrides {
-    /// What `section` gives.
+    /// What `section` gives. The defaults of retry, time-out and success are the provider's, not the declaration's.
     pub fn read(section: &Section) -> Self {
+        let given = |key: &str| section.given(key);
+        let retry = || section.list("retry").iter().filter_map(Item::duration).collect();
         PolicyOverrides {
-            retry: section.item("retry").map(|_| section.list("retry").iter().filter_map(Item::duration).collect()),
+            retry: given("retry").then(retry),
             jitter: section.number("jitter"),
-            timeout: section.duration("timeout"),
-            success: section.text("success").map(|t| if t == "2xx" { Success::Any2xx } else { Success::Only200 }),
+            timeout: section.duration("timeout").filter(|_| given("timeout")),
+            success: section
+                .text("success")
+                .filter(|_| given("success"))
+                .map(|t| if t == "2xx" { Success::Any2xx } else { Success::Only200 }),
             max_in_flight: section.count("max_in_flight"),
             rate_limit: section.rate("rate_limit").map(|rate| rate.map(|per_second| RateLimit { per_second })),
             ordered: section.text("order").map(|order| order == "journey"),
@@ -99,15 +112,20 @@ pub struct DeliverySettings {
 
 impl Default for DeliverySettings {
     fn default() -> Self {
-        DeliverySettings {
-            reach: vec![Reach::Loopback, Reach::Private, Reach::Public],
-            source_ip: None,
-            policy: DeliveryPolicy::default(),
-        }
+        DeliverySettings::of(ProviderKind::Idwise)
     }
 }
 
 impl DeliverySettings {
+    /// As a provider documents that it delivers, to everywhere.
+    pub fn of(provider: ProviderKind) -> Self {
+        DeliverySettings {
+            reach: vec![Reach::Loopback, Reach::Private, Reach::Public],
+            source_ip: None,
+            policy: DeliveryPolicy::of(provider),
+        }
+    }
+
     /// What `section` gives, over `base`.
     pub fn read(reading: &mut Reading<'_>, section: &Section, base: &DeliverySettings) -> Self {
         let reach = match section.item("reach") {

@@ -3,17 +3,20 @@
 use crate::chance::Weights;
 use crate::portal::words;
 use crate::provider::idwise::{Flow, Renewal, RenewalCriteria, StepDefinition};
-use crate::provider::{self};
+use crate::provider::words::Word as _;
+use crate::provider::{self, qoreid};
 use crate::reader::{Reading, Section};
 
 /// All flows of the document, over those in `known`: an id may be given only once.
 ///
-/// `finished_journey_on_review` is the provider's switch of that name, which holds for every flow.
+/// `finished_journey_on_review` is the provider's switch of that name, which holds for every flow. `workflows` is what
+/// QoreID's workflows take after; absent when IDWise is played.
 pub fn flows(
     reading: &mut Reading<'_>,
     root: &Section,
     known: &[provider::Flow],
     finished_journey_on_review: bool,
+    workflows: Option<&qoreid::Flow>,
 ) -> Vec<provider::Flow> {
     let mut flows: Vec<provider::Flow> = Vec::new();
     for section in root.tables("flow") {
@@ -22,9 +25,10 @@ pub fn flows(
             let help = Some("give each flow an id of its own".to_owned());
             reading.complain_of(section, "id", format!("there is another flow {id:?}"), help);
         }
-        if let Some(flow) = flow(reading, section, finished_journey_on_review) {
-            flows.push(provider::Flow::Idwise(flow));
-        }
+        flows.extend(match workflows {
+            Some(like) => workflow(reading, section, like).map(provider::Flow::Qoreid),
+            None => flow(reading, section, finished_journey_on_review).map(provider::Flow::Idwise),
+        });
     }
     flows
 }
@@ -33,6 +37,10 @@ fn flow(reading: &mut Reading<'_>, section: &Section, finished_journey_on_review
     let id = section.text("id")?.to_owned();
     if id.trim().is_empty() {
         reading.complain_of(section, "id", "a flow's \"id\" cannot be empty", None);
+    }
+    if section.text("kind") == Some("workflow") {
+        let help = Some("remove the key, or write provider = \"qoreid\"".to_owned());
+        reading.complain_of(section, "kind", "idwise has no workflows", help);
     }
     let steps = steps(reading, section);
     let renewal = section.table("renewal").and_then(|table| renewal(reading, table, section));
@@ -49,9 +57,51 @@ fn flow(reading: &mut Reading<'_>, section: &Section, finished_journey_on_review
     })
 }
 
-fn steps(reading: &mut Reading<'_>, section: &Section) -> Vec<StepDefinition> {
+/// The products of QoreID, which are flows without being configured.
+pub fn products(like: &qoreid::Flow) -> Vec<provider::Flow> {
+    let product = |product: &qoreid::Product| {
+        provider::Flow::Qoreid(qoreid::Flow { id: product.as_str().to_owned(), product: *product, ..like.clone() })
+    };
+    qoreid::Product::ALL.iter().filter(|product| **product != qoreid::Product::Workflow).map(product).collect()
+}
+
+fn workflow(reading: &mut Reading<'_>, section: &Section, like: &qoreid::Flow) -> Option<qoreid::Flow> {
+    let id = section.text("id")?.to_owned();
+    if section.text("kind") != Some("workflow") {
+        let help = Some("add kind = \"workflow\"; a product such as \"address\" needs no [[flow]]".to_owned());
+        reading.complain_of(section, "id", format!("flow {id:?} of qoreid is no workflow"), help);
+    }
+    for key in ["decision", "aml_monitoring", "renewal"].into_iter().filter(|key| section.given(key)) {
+        reading.complain_of(section, key, format!("a workflow has no {key:?}"), Some("remove the key".to_owned()));
+    }
+    let mut steps: Vec<qoreid::StepDefinition> = Vec::new();
+    for step in section.tables("steps") {
+        let (Some(id), Some(word)) = (step.text("id"), step.text("type")) else { continue };
+        match word.parse::<qoreid::Product>() {
+            Ok(product) => {
+                let title = step.text("title").unwrap_or(word).to_owned();
+                steps.push(qoreid::StepDefinition { id: id.to_owned(), product, title });
+            }
+            Err(_) => {
+                let help = Some("write identity, address, employment, guarantor or property".to_owned());
+                reading.complain_of(step, "type", format!("{word:?} is not a product of qoreid"), help);
+            }
+        }
+    }
+    check_ids(reading, section);
+    let processing = section.span_draw("processing").filter(|_| section.given("processing"));
+    Some(qoreid::Flow {
+        id,
+        product: qoreid::Product::Workflow,
+        steps,
+        processing: processing.unwrap_or_else(|| like.processing.clone()),
+        ..like.clone()
+    })
+}
+
+/// Complains of steps without an id of their own, and of no steps.
+fn check_ids(reading: &mut Reading<'_>, section: &Section) {
     let mut ids: Vec<&str> = Vec::new();
-    let mut steps: Vec<StepDefinition> = Vec::new();
     for step in section.tables("steps") {
         let Some(id) = step.text("id") else { continue };
         if id.trim().is_empty() {
@@ -62,14 +112,26 @@ fn steps(reading: &mut Reading<'_>, section: &Section) -> Vec<StepDefinition> {
             reading.complain_of(step, "id", format!("there is another step {id:?} in this flow"), help);
         }
         ids.push(id);
-        if let Some(kind) = step.text("type").and_then(words::step_kind) {
-            let title = step.text("title").unwrap_or(kind.as_str()).to_owned();
-            steps.push(StepDefinition { id: id.to_owned(), kind, title });
-        }
     }
     if section.item("steps").is_some() && section.list("steps").is_empty() {
         let help = Some("write steps = [{ id = \"1\", type = \"Document\" }]".to_owned());
         reading.complain_of(section, "steps", "a flow needs at least one step", help);
+    }
+}
+
+fn steps(reading: &mut Reading<'_>, section: &Section) -> Vec<StepDefinition> {
+    check_ids(reading, section);
+    let mut steps: Vec<StepDefinition> = Vec::new();
+    for step in section.tables("steps") {
+        let Some(id) = step.text("id") else { continue };
+        if let Some(word) = step.text("type").filter(|word| words::step_kind(word).is_none()) {
+            let message = format!("{word:?} is a product of qoreid, not something that a user submits");
+            reading.complain_of(step, "type", message, Some("write Document or Selfie".to_owned()));
+        }
+        if let Some(kind) = step.text("type").and_then(words::step_kind) {
+            let title = step.text("title").unwrap_or(kind.as_str()).to_owned();
+            steps.push(StepDefinition { id: id.to_owned(), kind, title });
+        }
     }
     steps
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::portal::words::{CRITERIA, ENVIRONMENTS, STEP_KINDS, SYSTEM_DECISIONS};
+use crate::portal::words::{CRITERIA, ENVIRONMENTS, FLOW_KINDS, STEP_TYPES, SYSTEM_DECISIONS};
 use crate::reader::{Key, Kind, Rest, Table};
 
 const RETRY: Key = Key::with_default(
@@ -113,7 +113,7 @@ static STEP: Table = Table {
     doc: "What the user submits.",
     keys: &[&[
         Key::required("id", Kind::Text, "unique in the flow; \"1\" say"),
-        Key::required("type", Kind::word(&STEP_KINDS), "what is submitted"),
+        Key::required("type", Kind::word(&STEP_TYPES), "what is submitted; in a workflow of QoreID a product"),
         Key::optional("title", Kind::Text, "for people; the type when absent"),
     ]],
     rest: Rest::Refused,
@@ -137,6 +137,11 @@ pub static FLOW: Table = Table {
     doc: "What a journey goes through.",
     keys: &[&[
         Key::required("id", Kind::Text, "unique; journeys name it"),
+        Key::optional(
+            "kind",
+            Kind::word(&FLOW_KINDS),
+            "\"workflow\" for QoreID, whose products are flows by themselves",
+        ),
         Key::required("steps", Kind::Tables(&STEP), "what the user submits, in order"),
         Key::with_default("processing", Kind::SpanDraw, r#""5s""#, "how long the system works after the last step"),
         Key::with_default(
@@ -162,13 +167,14 @@ static AUTH: Table = Table {
     keys: &[&[
         Key::with_default(
             "type",
-            Kind::Word { now: &["none", "basic", "bearer"], later: &["hmac"] },
+            Kind::word(&["none", "basic", "bearer", "hmac"]),
             r#""none""#,
-            "none, basic { username, password } or bearer { token }",
+            "none, basic { username, password }, bearer { token } or, of QoreID, hmac { secret }",
         ),
         Key::optional("username", Kind::Text, "for basic"),
         Key::optional("password", Kind::Secret, "for basic"),
         Key::optional("token", Kind::Secret, "for bearer"),
+        Key::optional("secret", Kind::Secret, "for hmac"),
     ]],
     rest: Rest::Refused,
 };

@@ -84,6 +84,7 @@ impl Webhook {
             Auth::None => None,
             Auth::Basic { password, .. } => Some(password),
             Auth::Bearer { token } => Some(token),
+            Auth::Hmac { secret } => Some(secret),
         };
         of_auth.into_iter().chain(self.headers.iter().map(|(_, value)| value))
     }
@@ -145,7 +146,7 @@ fn webhook(reading: &mut Reading<'_>, section: &Section, around: Surroundings<'_
     let dialect = dialect(reading, section, around.dialect);
     let types = types(reading, section, dialect.event_types());
     let error_emails = error_emails(reading, section);
-    let auth = section.table("auth").map_or(Some(Auth::None), |table| auth(reading, table));
+    let auth = section.table("auth").map_or(Some(Auth::None), |table| auth(reading, table, dialect.provider()));
     let headers = headers(reading, section, auth.as_ref() != Some(&Auth::None));
     let target = section.text("url").and_then(|text| match target(text) {
         Ok(target) => Some(target),

@@ -3,13 +3,15 @@
 
 use std::fmt;
 
-use super::{ProviderKind, idwise, words};
+use super::{ProviderKind, idwise, qoreid, words};
 
 /// An era of a provider's documentation: which events there are, what they are called, and what their bodies hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     /// Of IDWise.
     Idwise(idwise::Dialect),
+    /// Of QoreID.
+    Qoreid(qoreid::Dialect),
 }
 
 impl Dialect {
@@ -17,6 +19,7 @@ impl Dialect {
     pub fn current(kind: ProviderKind) -> Self {
         match kind {
             ProviderKind::Idwise => Dialect::Idwise(idwise::Dialect::Current),
+            ProviderKind::Qoreid => Dialect::Qoreid(qoreid::Dialect::Current),
         }
     }
 
@@ -24,6 +27,7 @@ impl Dialect {
     pub fn all(kind: ProviderKind) -> Vec<Dialect> {
         match kind {
             ProviderKind::Idwise => idwise::Dialect::ALL.map(Dialect::Idwise).to_vec(),
+            ProviderKind::Qoreid => qoreid::Dialect::ALL.map(Dialect::Qoreid).to_vec(),
         }
     }
 
@@ -42,6 +46,7 @@ impl Dialect {
     pub fn provider(self) -> ProviderKind {
         match self {
             Dialect::Idwise(_) => ProviderKind::Idwise,
+            Dialect::Qoreid(_) => ProviderKind::Qoreid,
         }
     }
 
@@ -49,6 +54,7 @@ impl Dialect {
     pub fn as_str(self) -> &'static str {
         match self {
             Dialect::Idwise(dialect) => dialect.as_str(),
+            Dialect::Qoreid(dialect) => dialect.as_str(),
         }
     }
 
@@ -56,6 +62,7 @@ impl Dialect {
     pub fn event_types(self) -> &'static [&'static str] {
         match self {
             Dialect::Idwise(dialect) => dialect.event_types(),
+            Dialect::Qoreid(dialect) => dialect.event_types(),
         }
     }
 }

@@ -9,13 +9,15 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::words;
-use super::{Policy, Stimulus, idwise};
+use super::{DeadlineKind, Policy, Stimulus, idwise, qoreid};
 
 /// A provider that can be played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProviderKind {
     /// IDWise.
     Idwise,
+    /// QoreID.
+    Qoreid,
 }
 
 impl ProviderKind {
@@ -23,6 +25,7 @@ impl ProviderKind {
     pub fn as_str(self) -> &'static str {
         match self {
             ProviderKind::Idwise => "idwise",
+            ProviderKind::Qoreid => "qoreid",
         }
     }
 }
@@ -38,8 +41,8 @@ impl FromStr for ProviderKind {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "idwise" => Ok(ProviderKind::Idwise),
-            "qoreid" => Err("provider \"qoreid\" is not available yet: use \"idwise\"".to_owned()),
-            other => Err(format!("{other:?} is not a provider{}", words::suggest(other, &["idwise"]))),
+            "qoreid" => Ok(ProviderKind::Qoreid),
+            other => Err(format!("{other:?} is not a provider{}", words::suggest(other, &["idwise", "qoreid"]))),
         }
     }
 }
@@ -51,6 +54,7 @@ impl FromStr for ProviderKind {
 pub fn parse_stimulus(kind: ProviderKind, map: &Map<String, Value>) -> Result<Stimulus, String> {
     match kind {
         ProviderKind::Idwise => idwise::Stimulus::from_json(map).map(Stimulus::Idwise),
+        ProviderKind::Qoreid => qoreid::Stimulus::from_json(map).map(Stimulus::Qoreid),
     }
 }
 
@@ -58,6 +62,7 @@ pub fn parse_stimulus(kind: ProviderKind, map: &Map<String, Value>) -> Result<St
 pub fn stimuli(kind: ProviderKind) -> &'static [(&'static str, &'static [&'static str])] {
     match kind {
         ProviderKind::Idwise => idwise::STIMULI,
+        ProviderKind::Qoreid => qoreid::STIMULI,
     }
 }
 
@@ -65,6 +70,18 @@ pub fn stimuli(kind: ProviderKind) -> &'static [(&'static str, &'static [&'stati
 pub fn when_words(kind: ProviderKind) -> &'static [&'static str] {
     match kind {
         ProviderKind::Idwise => &idwise::WHEN,
+        ProviderKind::Qoreid => &qoreid::WHEN,
+    }
+}
+
+/// The stimuli with which a script speaks for a deadline: where one is still to come, the deadline is not set.
+pub fn speak_for(kind: ProviderKind, deadline: DeadlineKind) -> &'static [&'static str] {
+    match (kind, deadline) {
+        (ProviderKind::Idwise, DeadlineKind::Processing) => &["finish_processing"],
+        (ProviderKind::Idwise, DeadlineKind::RenewalDue) => &["renewal_due"],
+        (ProviderKind::Idwise, DeadlineKind::RenewalDeadline) => &["renewal_deadline"],
+        (ProviderKind::Qoreid, DeadlineKind::Processing) => &["finish", "start_step", "finish_step", "cancel"],
+        (ProviderKind::Qoreid, _) => &[],
     }
 }
 
@@ -72,6 +89,7 @@ pub fn when_words(kind: ProviderKind) -> &'static [&'static str] {
 pub fn policy(kind: ProviderKind) -> Policy {
     match kind {
         ProviderKind::Idwise => idwise::policy::policy(),
+        ProviderKind::Qoreid => qoreid::policy::policy(),
     }
 }
 
@@ -84,8 +102,8 @@ mod tests {
         assert_eq!("idwise".parse(), Ok(ProviderKind::Idwise));
         assert_eq!(ProviderKind::Idwise.to_string(), "idwise");
         let error = |text: &str| text.parse::<ProviderKind>().expect_err(text);
-        insta::assert_snapshot!(error("qoreid"), @r#"provider "qoreid" is not available yet: use "idwise""#);
-        insta::assert_snapshot!(error("IDWise"), @r#""IDWise" is not a provider: did you mean "idwise"? accepted: idwise"#);
+        assert_eq!("qoreid".parse(), Ok(ProviderKind::Qoreid));
+        insta::assert_snapshot!(error("IDWise"), @r#""IDWise" is not a provider: did you mean "idwise"? accepted: idwise, qoreid"#);
     }
 
     #[test]

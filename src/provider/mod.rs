@@ -18,10 +18,11 @@ use crate::rng::{Draw, Seed};
 pub mod dialect;
 pub mod idwise;
 mod kind;
+pub mod qoreid;
 pub mod words;
 
 pub use dialect::{Dialect, Rendered};
-pub use kind::{ProviderKind, parse_stimulus, policy, stimuli, when_words};
+pub use kind::{ProviderKind, parse_stimulus, policy, speak_for, stimuli, when_words};
 
 /// The environment that a journey and a webhook belong to; events never cross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +66,8 @@ impl FromStr for Environment {
 pub enum Flow {
     /// A flow of IDWise.
     Idwise(idwise::Flow),
+    /// A product or a workflow of QoreID.
+    Qoreid(qoreid::Flow),
 }
 
 impl Flow {
@@ -72,6 +75,7 @@ impl Flow {
     pub fn id(&self) -> &str {
         match self {
             Flow::Idwise(flow) => &flow.id,
+            Flow::Qoreid(flow) => &flow.id,
         }
     }
 }
@@ -106,6 +110,8 @@ pub struct Journey {
 pub enum State {
     /// In IDWise's machine.
     Idwise(idwise::State),
+    /// In QoreID's machine.
+    Qoreid(qoreid::State),
 }
 
 /// Something that will happen to a journey by itself.
@@ -149,6 +155,8 @@ impl DeadlineKind {
 pub enum Stimulus {
     /// To a journey of IDWise.
     Idwise(idwise::Stimulus),
+    /// To a verification of QoreID.
+    Qoreid(qoreid::Stimulus),
 }
 
 impl Stimulus {
@@ -156,6 +164,7 @@ impl Stimulus {
     pub fn name(&self) -> &'static str {
         match self {
             Stimulus::Idwise(stimulus) => stimulus.name(),
+            Stimulus::Qoreid(stimulus) => stimulus.name(),
         }
     }
 
@@ -163,6 +172,7 @@ impl Stimulus {
     pub fn object(&self) -> Option<String> {
         match self {
             Stimulus::Idwise(stimulus) => stimulus.object(),
+            Stimulus::Qoreid(stimulus) => stimulus.object(),
         }
     }
 }
@@ -172,6 +182,8 @@ impl Stimulus {
 pub enum Event {
     /// Of IDWise.
     Idwise(idwise::Event),
+    /// Of QoreID.
+    Qoreid(qoreid::Event),
 }
 
 /// What a transition may look at besides journey and stimulus.
@@ -234,6 +246,10 @@ pub fn start(
             idwise::check_reference(reference_no).map_err(StartError::Reference)?;
             State::Idwise(idwise::State::new(flow))
         }
+        Flow::Qoreid(flow) => {
+            qoreid::check_reference(reference_no).map_err(StartError::Reference)?;
+            State::Qoreid(qoreid::State::new(flow))
+        }
     };
     Ok(Journey {
         id: JourneyId::mint(seed, number),
@@ -254,8 +270,16 @@ pub fn start(
 /// # Errors
 /// [`Rejected`] when the state does not allow it; the journey is unchanged.
 pub fn transition(journey: &Journey, stimulus: &Stimulus, cx: &mut Context<'_>) -> Result<Transition, Rejected> {
-    match (&journey.state, stimulus) {
-        (State::Idwise(_), Stimulus::Idwise(stimulus)) => idwise::transition(journey, stimulus, cx),
+    match (&journey.state, stimulus, cx.flow) {
+        (State::Idwise(_), Stimulus::Idwise(stimulus), Flow::Idwise(_)) => idwise::transition(journey, stimulus, cx),
+        (State::Qoreid(state), Stimulus::Qoreid(stimulus), Flow::Qoreid(flow)) => {
+            qoreid::transition(journey, state, flow, stimulus, cx)
+        }
+        // A store that another provider's journeys were left in, or a file that was changed under a running server.
+        _ => {
+            let message = format!("{}: the journey, or its flow, is of another provider", stimulus.name());
+            Err(Rejected { code: "wrong_provider", message, legal: Vec::new() })
+        }
     }
 }
 
@@ -263,6 +287,7 @@ pub fn transition(journey: &Journey, stimulus: &Stimulus, cx: &mut Context<'_>) 
 pub fn deadline_stimulus(journey: &Journey, kind: DeadlineKind) -> Stimulus {
     match &journey.state {
         State::Idwise(_) => Stimulus::Idwise(idwise::Stimulus::from_deadline(kind)),
+        State::Qoreid(state) => Stimulus::Qoreid(qoreid::Stimulus::from_deadline(state.product, kind)),
     }
 }
 
@@ -271,6 +296,8 @@ pub fn deadline_stimulus(journey: &Journey, kind: DeadlineKind) -> Stimulus {
 pub fn render(event: &Event, id: EventId, journey: &Journey, dialect: Dialect) -> Option<Rendered> {
     match (event, dialect) {
         (Event::Idwise(event), Dialect::Idwise(dialect)) => idwise::wire::render(event, id, journey, dialect),
+        (Event::Qoreid(event), Dialect::Qoreid(dialect)) => qoreid::wire::render(event, journey, dialect),
+        (Event::Idwise(_), Dialect::Qoreid(_)) | (Event::Qoreid(_), Dialect::Idwise(_)) => None,
     }
 }
 
@@ -278,6 +305,7 @@ pub fn render(event: &Event, id: EventId, journey: &Journey, dialect: Dialect) -
 pub fn test_event(dialect: Dialect, event_type: &str, id: EventId) -> Option<Rendered> {
     match dialect {
         Dialect::Idwise(dialect) => idwise::wire::test_event(event_type, id, dialect),
+        Dialect::Qoreid(dialect) => qoreid::wire::test_event(event_type, dialect),
     }
 }
 
@@ -285,6 +313,9 @@ pub fn test_event(dialect: Dialect, event_type: &str, id: EventId) -> Option<Ren
 pub fn opening(flow: &Flow) -> Option<Stimulus> {
     match flow {
         Flow::Idwise(_) => None,
+        Flow::Qoreid(_) => {
+            Some(Stimulus::Qoreid(qoreid::Stimulus::Submit { product: None, reference: None, submission: None }))
+        }
     }
 }
 
@@ -321,6 +352,7 @@ pub struct StepView {
 pub fn view(journey: &Journey) -> JourneyView {
     match &journey.state {
         State::Idwise(state) => state.view(),
+        State::Qoreid(state) => state.view(),
     }
 }
 
@@ -328,6 +360,7 @@ pub fn view(journey: &Journey) -> JourneyView {
 pub fn matches(journey: &Journey, when: &str) -> bool {
     match &journey.state {
         State::Idwise(state) => state.matches(when),
+        State::Qoreid(state) => state.matches(when),
     }
 }
 

@@ -2,15 +2,14 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::provider;
-use crate::provider::idwise::Stimulus;
+use crate::provider::{self, ProviderKind};
 
-pub(super) use crate::provider::idwise::STIMULI;
+pub(super) use crate::provider::stimuli;
 
 /// The stimulus that `map` writes down: `do`, and its arguments.
 ///
 /// # Errors
 /// What is wrong; an argument that is to blame is named in quotes.
-pub(super) fn stimulus(map: &Map<String, Json>) -> Result<provider::Stimulus, String> {
-    Stimulus::from_json(map).map(provider::Stimulus::Idwise)
+pub(super) fn stimulus(provider: ProviderKind, map: &Map<String, Json>) -> Result<provider::Stimulus, String> {
+    provider::parse_stimulus(provider, map)
 }

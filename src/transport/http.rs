@@ -143,7 +143,7 @@ impl HttpTransport {
         let watch = Stopwatch::start();
         let redactor = self.redactor();
         let url = request::bare(&endpoint.url);
-        let headers = match request::headers(endpoint, &self.user_agent) {
+        let headers = match request::headers(endpoint, &message.body, &self.user_agent) {
             Ok(headers) => headers,
             Err(detail) => return Outcome::failed(ErrorClass::InvalidHttp, detail),
         };

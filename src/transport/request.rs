@@ -7,10 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::message::{Auth, Endpoint, RequestSeen};
+use crate::provider::qoreid::signature;
 use crate::secret::{BLANK, Redactor, Secret};
 
 /// Headers that an endpoint may not set: they decide where a message ends, or who it is for. `authorization` is one
-/// of them only beside `auth`.
+/// of them only beside `auth`, and so is the signature.
 pub fn is_reserved(name: &HeaderName, auth: &Auth) -> bool {
     const RESERVED: [&str; 9] = [
         "host",
@@ -24,11 +25,17 @@ pub fn is_reserved(name: &HeaderName, auth: &Auth) -> bool {
         "expect",
     ];
     let name = name.as_str();
-    RESERVED.contains(&name) || name.starts_with("proxy-") || (name == "authorization" && *auth != Auth::None)
+    RESERVED.contains(&name)
+        || name.starts_with("proxy-")
+        || match auth {
+            Auth::None => false,
+            Auth::Hmac { .. } => name == signature::HEADER,
+            Auth::Basic { .. } | Auth::Bearer { .. } => name == "authorization",
+        }
 }
 
 /// In the order in which they go out. An endpoint's own header takes the place of ours of the same name.
-pub(super) fn headers(endpoint: &Endpoint, user_agent: &HeaderValue) -> Result<HeaderMap, String> {
+pub(super) fn headers(endpoint: &Endpoint, body: &[u8], user_agent: &HeaderValue) -> Result<HeaderMap, String> {
     let own = |name: &HeaderName| endpoint.headers.iter().any(|(other, _)| other == name);
     let mut headers = HeaderMap::new();
     if !own(&CONTENT_TYPE) {
@@ -39,6 +46,11 @@ pub(super) fn headers(endpoint: &Endpoint, user_agent: &HeaderValue) -> Result<H
     }
     if let Some(value) = authorization(&endpoint.auth)? {
         headers.insert(AUTHORIZATION, value);
+    }
+    if let Auth::Hmac { secret } = &endpoint.auth {
+        // Not a secret: it proves who knows one, and is of use to whoever looks for a wrong signature.
+        let value = HeaderValue::from_str(&signature::sign(secret.expose(), body));
+        headers.insert(HeaderName::from_static(signature::HEADER), value.map_err(|_| unusable(signature::HEADER))?);
     }
     for (name, value) in &endpoint.headers {
         if is_reserved(name, &endpoint.auth) {
@@ -61,7 +73,7 @@ pub(super) fn bare(url: &url::Url) -> url::Url {
 
 fn authorization(auth: &Auth) -> Result<Option<HeaderValue>, String> {
     let value = match auth {
-        Auth::None => return Ok(None),
+        Auth::None | Auth::Hmac { .. } => return Ok(None),
         Auth::Basic { username, password } => basic(username, password),
         Auth::Bearer { token } => format!("Bearer {}", token.expose()),
     };

@@ -8,6 +8,8 @@ mod conformance;
 mod crash;
 mod house;
 mod idwise_dialects;
+mod qoreid;
+mod qoreid_signature;
 mod readme;
 mod receivers;
 mod replay;

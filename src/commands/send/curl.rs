@@ -26,6 +26,7 @@ pub(super) fn command(endpoint: &Endpoint, body: &Body<'_>, redactor: &Redactor)
         Auth::Basic { username, .. } => {
             words.push(format!("-u {}\"${}\"", quoted(&format!("{username}:")), variable("password")))
         }
+        Auth::Hmac { .. } => words.push(format!("-H \"x-verifyme-signature: ${}\"", variable("signature"))),
         Auth::Bearer { .. } => words.push(format!("-H \"authorization: Bearer ${}\"", variable("token"))),
     }
     // A header's value may be a secret or not: nobody but the configuration's writer can tell.

@@ -24,8 +24,10 @@ pub(super) struct Move<'a> {
 
 impl<'a> Move<'a> {
     pub(super) fn new(journey: &'a Journey, stimulus: &'static str, cx: &'a mut Context<'_>) -> Self {
-        let provider::State::Idwise(before) = &journey.state;
-        let provider::Flow::Idwise(flow) = cx.flow;
+        let (provider::State::Idwise(before), provider::Flow::Idwise(flow)) = (&journey.state, cx.flow) else {
+            // INVARIANT: `provider::transition` comes here with nothing else.
+            unreachable!("a journey and a flow of IDWise");
+        };
         Move {
             journey,
             before,

@@ -49,7 +49,7 @@ fn started(flow: &Flow) -> Journey {
 }
 
 fn state(journey: &Journey) -> &State {
-    let provider::State::Idwise(state) = &journey.state;
+    let provider::State::Idwise(state) = &journey.state else { panic!("a journey of IDWise") };
     state
 }
 
@@ -73,5 +73,9 @@ fn after(flow: &Flow, path: &[&str]) -> Journey {
 }
 
 fn kinds(transition: &Transition) -> Vec<&'static str> {
-    transition.events.iter().filter_map(|provider::Event::Idwise(event)| event.kind()).collect()
+    let kind = |event: &provider::Event| match event {
+        provider::Event::Idwise(event) => event.kind(),
+        provider::Event::Qoreid(event) => Some(event.kind()),
+    };
+    transition.events.iter().filter_map(kind).collect()
 }

@@ -15,8 +15,12 @@ use crate::provider::{self, Journey, Rendered};
 /// The bytes of an event of `journey`; `None` where the era has no such event.
 pub fn render(event: &Event, id: EventId, journey: &Journey, dialect: Dialect) -> Option<Rendered> {
     let subject = Subject { event_id: id, journey_id: journey.id, reference_no: &journey.reference_no };
-    let provider::State::Idwise(state) = &journey.state;
-    in_dialect(event, subject, state.manual, dialect)
+    let manual = match &journey.state {
+        provider::State::Idwise(state) => state.manual,
+        // Its events are no events of ours.
+        provider::State::Qoreid(_) => None,
+    };
+    in_dialect(event, subject, manual, dialect)
 }
 
 fn in_dialect(

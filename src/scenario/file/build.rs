@@ -10,8 +10,7 @@ use super::{
 use crate::message::DeliveryState;
 use crate::portal::webhook::{Surroundings, check_event_type, webhooks};
 use crate::portal::{DeliverySettings, EmailSettings, flow};
-use crate::provider::idwise::check_reference;
-use crate::provider::{Dialect, Flow};
+use crate::provider::{Dialect, Flow, ProviderKind, idwise, qoreid};
 use crate::reader::nearest::listed;
 use crate::reader::{Item, Reading, Section, Value, nearest};
 use crate::rng::Seed;
@@ -29,21 +28,35 @@ pub(super) fn scenario(reading: &mut Reading<'_>, root: &Section, cx: &Vocabular
     let name = name(reading, root);
     let (pace, start) = clock(reading, root.table("clock")?)?;
     let population = root.table("population").and_then(|table| population(reading, table));
-    let data = data(reading, root);
-    let flows = flow::flows(reading, root, &[], cx.finished_journey_on_review);
-    let delivery = root.table("delivery").map(|table| DeliverySettings::read(reading, table, cx.delivery));
+    let dialect = dialect(reading, root, cx.dialect);
+    let provider = dialect.provider();
+    let other = provider != cx.dialect.provider();
+    let data = data(reading, root, provider);
+    let workflows = (provider == ProviderKind::Qoreid).then_some(cx.qoreid);
+    // A configuration of another provider has no flows for this one, and delivers in another manner.
+    let products = workflows.filter(|_| other).map(flow::products).unwrap_or_default();
+    let configured = if other { &products } else { cx.flows };
+    let mut flows = flow::flows(reading, root, &[], cx.finished_journey_on_review, workflows);
+    let policy = crate::portal::DeliveryPolicy::of(provider);
+    let base = if other { &DeliverySettings { policy, ..cx.delivery.clone() } } else { cx.delivery };
+    let table = root.table("delivery").map(|table| DeliverySettings::read(reading, table, base));
+    let delivery = table.or_else(|| other.then(|| base.clone()));
     let email = root.table("email").map(|table| EmailSettings::read(reading, table, cx.email));
     let policy = &delivery.as_ref().unwrap_or(cx.delivery).policy;
-    let around = Surroundings { environment: cx.environment, policy, dialect: cx.dialect };
+    let around = Surroundings { environment: cx.environment, policy, dialect };
     let webhooks = webhooks(reading, root, around);
-    let expect = expect(reading, root.table("expect")?, cx.dialect);
+    let expect = expect(reading, root.table("expect")?, dialect);
     let require = require(root.table("require")?);
     let journey = root.table("journey")?;
-    let flow = chosen_flow(reading, journey, &flows, cx.flows);
-    let (steps, meanwhile) = line::lines(reading, journey, flow.as_ref());
+    let flow = chosen_flow(reading, journey, &flows, configured);
+    if other && flow.as_ref().is_some_and(|flow| flows.iter().all(|known| known.id() != flow.id())) {
+        flows.extend(flow.clone());
+    }
+    let (steps, meanwhile) = line::lines(reading, journey, provider, flow.as_ref());
     Some(Scenario {
         file: reading.file().to_owned(),
         name: name?,
+        dialect,
         seed: root.whole("seed").and_then(|seed| u64::try_from(seed).ok()).map(Seed),
         pace,
         start,
@@ -59,6 +72,20 @@ pub(super) fn scenario(reading: &mut Reading<'_>, root: &Section, cx: &Vocabular
         webhooks,
         delivery,
         email,
+    })
+}
+
+/// The dialect that is played: the file's, or today's of the provider that it names, or the configured one.
+fn dialect(reading: &mut Reading<'_>, root: &Section, configured: Dialect) -> Dialect {
+    let named: Option<ProviderKind> = root.text("provider").and_then(|word| word.parse().ok());
+    let around = match named {
+        Some(provider) if provider != configured.provider() => Dialect::current(provider),
+        _ => configured,
+    };
+    let Some(text) = root.text("dialect") else { return around };
+    Dialect::parse(around.provider(), text).unwrap_or_else(|message| {
+        reading.complain_of(root, "dialect", message, None);
+        around
     })
 }
 
@@ -127,12 +154,12 @@ fn population(reading: &mut Reading<'_>, table: &Section) -> Option<Population> 
     Some(Population { journeys: u64::try_from(table.whole("journeys")?).ok()?, spacing, arrive })
 }
 
-fn data(reading: &mut Reading<'_>, root: &Section) -> BTreeMap<String, DataValue> {
+fn data(reading: &mut Reading<'_>, root: &Section, provider: ProviderKind) -> BTreeMap<String, DataValue> {
     let mut data = BTreeMap::new();
     for (name, _, item) in root.map("data") {
         if let Some(value) = data_value(reading, name, item) {
             if name == "reference_no" {
-                check_reference_no(reading, item, &value);
+                check_reference_no(reading, item, &value, provider);
             }
             data.insert(name.clone(), value);
         }
@@ -162,7 +189,7 @@ fn data_value(reading: &mut Reading<'_>, name: &str, item: &Item) -> Option<Data
     }
 }
 
-fn check_reference_no(reading: &mut Reading<'_>, item: &Item, value: &DataValue) {
+fn check_reference_no(reading: &mut Reading<'_>, item: &Item, value: &DataValue, provider: ProviderKind) {
     let example = match value {
         DataValue::Literal(Json::String(text)) => text.clone(),
         DataValue::Sequence(pattern) => pattern.replace("{n}", "1"),
@@ -172,7 +199,11 @@ fn check_reference_no(reading: &mut Reading<'_>, item: &Item, value: &DataValue)
             return;
         }
     };
-    if let Err(why) = check_reference(&example) {
+    let checked = match provider {
+        ProviderKind::Idwise => idwise::check_reference(&example),
+        ProviderKind::Qoreid => qoreid::check_reference(&example),
+    };
+    if let Err(why) = checked {
         reading.complain(item.span.clone(), format!("\"reference_no\" is wrong: {why}"), None);
     }
 }

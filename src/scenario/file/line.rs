@@ -9,16 +9,13 @@ use crate::chance::SpanDraw;
 use crate::clock::Timestamp;
 use crate::portal::flow::check_step;
 use crate::provider::idwise::Stimulus as Idwise;
-use crate::provider::{Flow, Stimulus};
+use crate::provider::{Flow, ProviderKind, Stimulus};
 use crate::reader::nearest::listed;
 use crate::reader::{Extra, Reading, Section, nearest};
-use crate::scenario::vocabulary::{STIMULI, stimulus};
+use crate::scenario::vocabulary::{stimuli, stimulus};
 
 /// What a line can do besides the provider's stimuli: let time pass.
 const WAITS: [(&str, &[&str]); 2] = [("wait", &["for", "until"]), ("advance", &["by"])];
-
-/// QoreID's own stimuli, refused by name so that nobody looks for a typo.
-const LATER: [&str; 6] = ["submit", "source_down", "source_restored", "start_step", "finish_step", "finish"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum List {
@@ -27,11 +24,18 @@ enum List {
 }
 
 /// The lines of `[journey]`: steps and meanwhile.
-pub(super) fn lines(reading: &mut Reading<'_>, journey: &Section, flow: Option<&Flow>) -> (Vec<Line>, Vec<Line>) {
+pub(super) fn lines(
+    reading: &mut Reading<'_>,
+    journey: &Section,
+    provider: ProviderKind,
+    flow: Option<&Flow>,
+) -> (Vec<Line>, Vec<Line>) {
     let mut ids: Vec<String> = Vec::new();
     let mut read = |key: &str, list: List| {
         let sections = journey.tables(key).enumerate();
-        sections.filter_map(|(n, section)| line(reading, section, list, n + 1, &mut ids, flow)).collect::<Vec<Line>>()
+        sections
+            .filter_map(|(n, section)| line(reading, section, (list, n + 1), &mut ids, (provider, flow)))
+            .collect::<Vec<Line>>()
     };
     let (steps, meanwhile) = (read("steps", List::Steps), read("meanwhile", List::Meanwhile));
     if journey.item("steps").is_some() && journey.list("steps").is_empty() {
@@ -44,10 +48,9 @@ pub(super) fn lines(reading: &mut Reading<'_>, journey: &Section, flow: Option<&
 fn line(
     reading: &mut Reading<'_>,
     section: &Section,
-    list: List,
-    number: usize,
+    (list, number): (List, usize),
     ids: &mut Vec<String>,
-    flow: Option<&Flow>,
+    (provider, flow): (ProviderKind, Option<&Flow>),
 ) -> Option<Line> {
     let id = id(reading, section, list, number, ids);
     match list {
@@ -66,7 +69,7 @@ fn line(
         }
         _ => {}
     }
-    let kind = kind(reading, section)?;
+    let kind = kind(reading, section, provider)?;
     if let (LineKind::Stimulus(stimulus), Some(flow)) = (&kind, flow) {
         check_steps(reading, section, stimulus, flow);
     }
@@ -99,11 +102,11 @@ fn id(reading: &mut Reading<'_>, section: &Section, list: List, number: usize, i
     id.to_owned()
 }
 
-fn kind(reading: &mut Reading<'_>, section: &Section) -> Option<LineKind> {
+fn kind(reading: &mut Reading<'_>, section: &Section, provider: ProviderKind) -> Option<LineKind> {
     let word = section.text("do")?;
-    let known = STIMULI.iter().chain(&WAITS);
+    let known = stimuli(provider).iter().chain(&WAITS);
     let Some((_, arguments)) = known.clone().find(|(name, _)| *name == word) else {
-        unknown(reading, section, word);
+        unknown(reading, section, provider, word);
         return None;
     };
     let mut sound = true;
@@ -121,7 +124,7 @@ fn kind(reading: &mut Reading<'_>, section: &Section) -> Option<LineKind> {
     }
     let mut map: Map<String, Json> = section.extra.iter().map(|e| (e.name.clone(), e.json.clone())).collect();
     map.insert("do".to_owned(), Json::String(word.to_owned()));
-    match stimulus(&map) {
+    match stimulus(provider, &map) {
         Ok(stimulus) => Some(LineKind::Stimulus(stimulus)),
         Err(why) => {
             // The message names the argument that is to blame; one that is missing is blamed on the line.
@@ -133,13 +136,17 @@ fn kind(reading: &mut Reading<'_>, section: &Section) -> Option<LineKind> {
     }
 }
 
-fn unknown(reading: &mut Reading<'_>, section: &Section, word: &str) {
-    if LATER.contains(&word) {
-        let message = format!("{word:?} is a stimulus of QoreID, which is not available yet");
-        reading.complain_of(section, "do", message, None);
+fn unknown(reading: &mut Reading<'_>, section: &Section, provider: ProviderKind, word: &str) {
+    let other = match provider {
+        ProviderKind::Idwise => ProviderKind::Qoreid,
+        ProviderKind::Qoreid => ProviderKind::Idwise,
+    };
+    if stimuli(other).iter().any(|(name, _)| *name == word) {
+        let help = Some(format!("this scenario plays {provider}; to play the other: provider = \"{other}\""));
+        reading.complain_of(section, "do", format!("{word:?} is a stimulus of {other}"), help);
         return;
     }
-    let words: Vec<&str> = STIMULI.iter().chain(&WAITS).map(|(name, _)| *name).collect();
+    let words: Vec<&str> = stimuli(provider).iter().chain(&WAITS).map(|(name, _)| *name).collect();
     let help = match nearest(word, words.iter().copied()) {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("a line can do {}", listed(words)),
@@ -187,8 +194,11 @@ fn wait(reading: &mut Reading<'_>, section: &Section, word: &str) -> Option<Wait
 
 /// Completes the schema of a line with what a line can do, and with the arguments of it.
 pub(super) fn complete_schema(items: &mut Json) {
-    let vocabulary = || STIMULI.iter().chain(&WAITS);
-    let words: Vec<&str> = vocabulary().map(|(name, _)| *name).collect();
+    let (first, second) = (stimuli(ProviderKind::Idwise), stimuli(ProviderKind::Qoreid));
+    let vocabulary = || first.iter().chain(second).chain(&WAITS);
+    let mut words: Vec<&str> = vocabulary().map(|(name, _)| *name).collect();
+    words.sort_unstable();
+    words.dedup();
     let arguments = vocabulary().flat_map(|(_, arguments)| arguments.iter());
     let Some(properties) = items["properties"].as_object_mut() else { return };
     for argument in arguments {
@@ -200,19 +210,22 @@ pub(super) fn complete_schema(items: &mut Json) {
 }
 
 fn check_steps(reading: &mut Reading<'_>, section: &Section, stimulus: &Stimulus, flow: &Flow) {
-    let Flow::Idwise(flow) = flow;
-    let Stimulus::Idwise(stimulus) = stimulus;
+    let known: Vec<&str> = match flow {
+        Flow::Idwise(flow) => flow.steps.iter().map(|step| step.id.as_str()).collect(),
+        Flow::Qoreid(flow) => flow.steps.iter().map(|step| step.id.as_str()).collect(),
+    };
     let named: Vec<&str> = match stimulus {
-        Idwise::SubmitStep { step } => vec![step],
-        Idwise::RequestResubmission { steps } | Idwise::RenewalDue { steps, .. } => {
+        Stimulus::Idwise(Idwise::SubmitStep { step }) => vec![step],
+        Stimulus::Idwise(Idwise::RequestResubmission { steps } | Idwise::RenewalDue { steps, .. }) => {
             steps.iter().map(|required| required.step.as_str()).collect()
         }
-        _ => Vec::new(),
+        Stimulus::Idwise(_) => Vec::new(),
+        Stimulus::Qoreid(stimulus) => stimulus.step().into_iter().collect(),
     };
     // The argument's own place is nearer to the mistake than the line's.
     let argument = section.extra.iter().find(|extra| extra.name == "step" || extra.name == "steps");
     let place = Section { span: argument.map(|extra| extra.span.clone()), ..Section::default() };
     for id in named {
-        check_step(reading, &place, "step", id, flow.steps.iter().map(|step| step.id.as_str()));
+        check_step(reading, &place, "step", id, known.iter().copied());
     }
 }

@@ -37,6 +37,8 @@ pub struct Vocabulary<'a> {
     pub email: &'a EmailSettings,
     /// The provider's switch of that name, for flows of the scenario.
     pub finished_journey_on_review: bool,
+    /// What QoreID's products and workflows take after.
+    pub qoreid: &'a provider::qoreid::Flow,
     /// Answers for the variables that `env:NAME` names.
     pub env: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -48,6 +50,8 @@ pub struct Scenario {
     pub file: String,
     /// What it is about.
     pub name: String,
+    /// The dialect that is played, and with it the provider.
+    pub dialect: Dialect,
     /// What every draw follows from; the run's own when absent.
     pub seed: Option<Seed>,
     /// How its clock runs.
@@ -74,7 +78,7 @@ pub struct Scenario {
     pub flows: Vec<Flow>,
     /// Webhooks in place of the configured ones; empty: the configured ones.
     pub webhooks: Vec<Webhook>,
-    /// Delivery in place of the configured one; see [`Webhook::under`].
+    /// Delivery in place of the configured one, always there where another provider is played; see [`Webhook::under`].
     pub delivery: Option<DeliverySettings>,
     /// Error mail in place of the configured one.
     pub email: Option<EmailSettings>,

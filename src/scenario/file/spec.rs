@@ -5,8 +5,24 @@ use crate::portal::words::FINAL_DECISIONS;
 use crate::reader::{Key, Kind, Rest, Table};
 
 /// What `when` can say: a current decision, or how the journey stands.
-const WHEN: [&str; 9] =
-    ["Complete", "Refer", "Incomplete", "Rejected", "Approved", "Resubmission Requested", "passed", "failed", "open"];
+const WHEN: [&str; 16] = [
+    "Complete",
+    "Refer",
+    "Incomplete",
+    "Rejected",
+    "Approved",
+    "Resubmission Requested",
+    "VERIFIED",
+    "WRONG_ADDRESS",
+    "INVALID_ADDRESS",
+    "NO_ACCESS",
+    "UNVERIFIED",
+    "ID_MISMATCH",
+    "CANCELLED",
+    "passed",
+    "failed",
+    "open",
+];
 
 static CLOCK: Table = Table {
     name: "clock",
@@ -122,6 +138,12 @@ pub(super) static ROOT: Table = Table {
     keys: &[&[
         Key::required("format", Kind::Whole { min: 1, max: i64::MAX }, "the version of this form, 1"),
         Key::required("name", Kind::Text, "what the scenario is about, one line for people"),
+        Key::optional(
+            "provider",
+            Kind::word(&["idwise", "qoreid"]),
+            "the provider that is played, if not the configured one",
+        ),
+        Key::optional("dialect", Kind::Text, "the era of its documentation, if not the configured one"),
         Key::optional("seed", Kind::Whole { min: 0, max: i64::MAX }, "every id, draw and jitter follows from it"),
         Key::with_default("strict", Kind::Switch, "false", "whether a check that could not be made is a failure"),
         Key::with_default("clock", Kind::Table(&CLOCK), "{}", "how the scenario's clock runs"),

@@ -17,6 +17,7 @@ fn parse(text: &str) -> Result<Scenario, Complaints> {
         delivery: &delivery,
         email: &email,
         finished_journey_on_review: false,
+        qoreid: &crate::provider::qoreid::Flow::of(crate::provider::qoreid::Product::Workflow),
         env: &|_| None,
     };
     Scenario::parse("x.journey.toml", text, &vocabulary)
@@ -128,6 +129,7 @@ fn check_says_what_is_played() {
         delivery: &delivery,
         email: &email,
         finished_journey_on_review: false,
+        qoreid: &crate::provider::qoreid::Flow::of(crate::provider::qoreid::Product::Workflow),
         env: &|_| None,
     };
     let said = check("x.journey.toml", &new_text("x"), &vocabulary).expect("valid");

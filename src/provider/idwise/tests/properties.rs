@@ -126,7 +126,8 @@ impl Run {
                 prop_assert_eq!(next.journey.version, before.version + 1);
                 prop_assert_eq!(next.journey.sequence, before.sequence);
                 self.journey = next.journey;
-                for AnyEvent::Idwise(event) in next.events {
+                for event in next.events {
+                    let AnyEvent::Idwise(event) = event else { panic!("an event of IDWise") };
                     self.check_event(&event, &before)?;
                     self.told.push(event);
                 }

@@ -149,8 +149,9 @@ fn the_legacy_era_has_no_event_ids() {
 #[test]
 fn an_older_era_shows_the_reviewers_decision() {
     let mut journey = started(&onboarding());
-    let provider::State::Idwise(state) = &mut journey.state;
-    state.manual = Some(ManualDecision::Rejected);
+    if let provider::State::Idwise(state) = &mut journey.state {
+        state.manual = Some(ManualDecision::Rejected);
+    }
     let event =
         Event::AmlMonitorUpdate { system: SystemDecision::Refer, previous: SystemDecision::Complete, version: 1 };
     let rendered =

@@ -1,0 +1,68 @@
+//! `POST /v1/ng/identities/{product}/{number}`: a look-up, answered at once (docs.qoreid.com/docs/nin-with-phone-number).
+//!
+//! A mismatch is an answer, not an error. Where the source is down the call fails, or is queued and answered by a webhook.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::form::Form;
+use super::{Desk, Refusal, answer, state_of, submit};
+use crate::provider::qoreid::wire::{Subject, body};
+use crate::provider::qoreid::{Json, Lookup, Phase, Product, Submission};
+
+/// Of a look-up whose number stands in the body: `nuban`.
+pub(super) async fn without_number(
+    State(desk): State<Arc<Desk>>,
+    Path(product): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    look_up(&desk, &headers, &product, None, &body).await
+}
+
+/// Of a look-up whose number stands in the path.
+pub(super) async fn with_number(
+    State(desk): State<Arc<Desk>>,
+    Path((product, number)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    look_up(&desk, &headers, &product, Some(number), &body).await
+}
+
+async fn look_up(
+    desk: &Desk,
+    headers: &HeaderMap,
+    product: &str,
+    number: Option<String>,
+    bytes: &[u8],
+) -> Result<Response, Refusal> {
+    let environment = desk.admit(headers)?;
+    let lookup: Option<Lookup> = product.parse().ok().filter(|lookup| (*lookup == Lookup::Nuban) == number.is_none());
+    let lookup = lookup
+        .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, format!("Cannot POST /v1/ng/identities/{product}")))?;
+    let mut form = Form::read(bytes)?;
+    let applicant = form.person();
+    let number = number.unwrap_or_else(|| {
+        form.needed("bankCode");
+        form.needed("accountNumber")
+    });
+    if number.chars().count() > 100 {
+        form.complain("idNumber must be shorter than or equal to 100 characters");
+    }
+    // The sample names no reference, so one is made that does not carry the whole number.
+    let tail: String = number.chars().skip(number.chars().count().saturating_sub(4)).collect();
+    let reference = form.text("customerReference").unwrap_or_else(|| format!("{lookup}-{tail}"));
+    form.finish()?;
+    let submission = Submission { applicant, lookup, id_number: Some(number), ..Submission::default() };
+    let journey = submit(desk, environment, Product::Identity, reference, submission).await?;
+    let state = state_of(&journey)?;
+    match state.phase {
+        Phase::Failed => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "The source is not available")),
+        _ => Ok(answer(StatusCode::OK, &Json::Object(body::identity(state, Subject::of(&journey))))),
+    }
+}
