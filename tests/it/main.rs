@@ -5,5 +5,6 @@
 mod crash;
 mod house;
 mod qoreid;
+mod qoreid_customer;
 mod qoreid_signature;
 mod support;
