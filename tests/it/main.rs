@@ -9,6 +9,7 @@ mod crash;
 mod house;
 mod idwise_dialects;
 mod qoreid;
+mod qoreid_customer;
 mod qoreid_signature;
 mod readme;
 mod receivers;
