@@ -9,7 +9,6 @@ use std::sync::Arc;
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 
 /// What stands in place of a secret.
@@ -91,17 +90,33 @@ impl Redactor {
     }
 }
 
+/// What usual programs keep as it is when they percent-encode: nothing but letters and digits; RFC 3986; JavaScript's
+/// `encodeURIComponent`; an HTML form; a path.
+const KEPT: [&[u8]; 5] = [b"", b"-_.~", b"-_.!~*'()", b"*-._", b"-_.~/+"];
+
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
     let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let mut forms = vec![secret.to_owned(), hex.to_uppercase(), hex];
+    for kept in KEPT {
+        let percent = |hex: fn(u8) -> String| -> String {
+            let keeps = |b: u8| b.is_ascii_alphanumeric() || kept.contains(&b);
+            bytes.iter().map(|&b| if keeps(b) { char::from(b).to_string() } else { hex(b) }).collect()
+        };
+        let upper = percent(|b| format!("%{b:02X}"));
+        // In a form, and there only, a space is a plus.
+        forms.extend([upper.replace("%20", "+"), upper, percent(|b| format!("%{b:02x}"))]);
+    }
     let json = serde_json::to_string(secret).unwrap_or_default();
-    let mut forms = vec![
-        secret.to_owned(),
-        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
-        json.trim_matches('"').to_owned(),
-        hex.to_uppercase(),
-        hex,
-    ];
+    let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
+    // Some writers of JSON escape what is not ASCII, some escape slashes.
+    let ascii: String = json
+        .encode_utf16()
+        .map(|unit| char::from_u32(unit.into()).filter(char::is_ascii).map_or(format!("\\u{unit:04x}"), String::from))
+        .collect();
+    for text in [json, &ascii] {
+        forms.extend([text.to_owned(), text.replace('/', "\\/")]);
+    }
     for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
         forms.push(engine.encode(bytes));
         // Inside a longer text that was encoded as a whole, the secret starts at any of three bit positions;
@@ -150,7 +165,11 @@ mod tests {
             SECRET.to_owned(),
             hex.clone(),
             hex.to_uppercase(),
-            utf8_percent_encode(SECRET, NON_ALPHANUMERIC).to_string(),
+            "p%40ss%2Fw%22ord%2D%C3%9Cn%C3%AFc0de".to_owned(),
+            "p%40ss%2fw%22ord%2d%c3%9cn%c3%afc0de".to_owned(),
+            "p%40ss%2Fw%22ord-%C3%9Cn%C3%AFc0de".to_owned(),
+            r#"p@ss\/w\"ord-Ünïc0de"#.to_owned(),
+            r#"p@ss\/w\"ord-\u00dcn\u00efc0de"#.to_owned(),
             json,
             stem.clone(),
             basic("a"),

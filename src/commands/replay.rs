@@ -230,20 +230,29 @@ impl<'a> Printer<'a> {
     ) -> Result<(), Failure> {
         loop {
             let what = tokio::select! {
-                // Everything applied comes through the first; the player's own account of it only moves the bar.
-                Some(applied) = applied.recv() => Watching::Applied(Box::new(applied)),
+                // In this order: when the player says that an instant is over, all of it was sent before.
+                biased;
                 Some(tried) = tried.recv() => Watching::Tried(Box::new(tried)),
-                Some(line) = lines.recv() => {
-                    self.bar.inc(1);
-                    match line {
-                        Watching::Skipped { .. } => line,
-                        Watching::Applied(_) | Watching::Tried(_) => continue,
+                // Everything applied comes through here; the player's own account of it only moves the bar.
+                Some(applied) = applied.recv() => Watching::Applied(Box::new(applied)),
+                Some(line) = lines.recv() => match line {
+                    Watching::Over(at) => {
+                        let over = self.timeline.over(at);
+                        self.show(over)?;
+                        continue;
                     }
-                }
+                    Watching::Skipped { .. } => {
+                        self.bar.inc(1);
+                        line
+                    }
+                    Watching::Applied(_) | Watching::Tried(_) => {
+                        self.bar.inc(1);
+                        continue;
+                    }
+                },
                 else => break,
             };
-            let over = self.timeline.take(&what);
-            self.show(over)?;
+            self.timeline.take(&what);
         }
         let rest = self.timeline.finish();
         self.show(rest)?;

@@ -32,11 +32,11 @@ pub struct Bench {
     pub seed: Seed,
     /// How long exhausted deliveries gather before they are mailed.
     pub digest: Duration,
-    /// Who wants to see every attempt, in order of settlement. Bounded: a slow watcher slows delivery down.
+    /// Who wants to see every attempt, told just before it is settled. Bounded: a slow watcher slows delivery down.
     pub watcher: Option<mpsc::Sender<Tried>>,
 }
 
-/// An attempt that is settled, for whoever watches.
+/// An attempt that has ended, for whoever watches.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tried {
     /// At a webhook.
@@ -127,21 +127,21 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
     log(endpoint, &due, n, &outcome, verdict);
     let notice = (verdict == Verdict::Exhausted && !endpoint.error_emails.is_empty()).then_some(bench.digest);
     let attempt = Box::new(Attempt { n, started_at, finished_at, outcome });
-    let seen = bench.watcher.as_ref().map(|_| attempt.clone());
-    held.settle(Settlement::Attempt { lease: due.lease, attempt, verdict, notice }).await?;
-    if let (Some(watcher), Some(attempt)) = (&bench.watcher, seen) {
+    if let Some(watcher) = &bench.watcher {
         let tried = Tried::Delivery {
             id: due.id,
             webhook: endpoint.name.as_str().into(),
             event_id: due.message.event_id,
             event_type: due.message.event_type,
             journey_id: due.message.journey_id,
-            attempt,
+            attempt: attempt.clone(),
             verdict,
         };
-        // A watcher that went away is no reason to stop delivering.
+        // Before the lease ends: whoever sees nothing under way any more has been told of everything. A watcher that
+        // went away is no reason to stop delivering.
         let _ = watcher.send(tried).await;
     }
+    held.settle(Settlement::Attempt { lease: due.lease, attempt, verdict, notice }).await?;
     Ok(Next {
         lane: match verdict {
             Verdict::RetryAt(at) => Some(at),
@@ -190,10 +190,10 @@ pub async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMail) -> R
             let now = bench.clock.now();
             let mails = compose(bench, endpoint, &webhook, &entries, now)?;
             let to: Vec<String> = mails.iter().map(|mail| mail.to.clone()).collect();
-            held.settle(Settlement::Digest { lease, mails, now }).await?;
             if let Some(watcher) = &bench.watcher {
                 let _ = watcher.send(Tried::Composed { webhook, to, deliveries: entries.len(), at: now }).await;
             }
+            held.settle(Settlement::Digest { lease, mails, now }).await?;
             Ok(Next { lane: Some(now), mail: None })
         }
         DueMail::Send { lease, mail, .. } => {
@@ -201,14 +201,15 @@ pub async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMail) -> R
             let sent = bench.mailer.send(&mail).await;
             let now = bench.clock.now();
             let verdict = judge(bench, &mail, sent, now);
+            if let Some(watcher) = &bench.watcher {
+                let told = Tried::Mail { id: mail.id, to: mail.to, verdict: verdict.clone(), at: now };
+                let _ = watcher.send(told).await;
+            }
             held.settle(Settlement::Mail { lease, verdict: verdict.clone() }).await?;
             let again = match &verdict {
                 MailVerdict::RetryAt(at, _) => Some(*at),
                 MailVerdict::Sent | MailVerdict::Failed(_) => None,
             };
-            if let Some(watcher) = &bench.watcher {
-                let _ = watcher.send(Tried::Mail { id: mail.id, to: mail.to, verdict, at: now }).await;
-            }
             Ok(Next { lane: again, mail: None })
         }
     }

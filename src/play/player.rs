@@ -57,8 +57,10 @@ pub enum Watching {
         /// Why.
         reason: String,
     },
-    /// An attempt was settled.
+    /// An attempt has ended.
     Tried(Box<Tried>),
+    /// All that happened up to this instant has been told.
+    Over(Timestamp),
 }
 
 /// What a play left behind: see [`judge::Played`].
@@ -119,6 +121,7 @@ impl Player<'_> {
             if self.what.time == Time::Leaps {
                 self.app.quiet().await;
             }
+            self.tell(Watching::Over(now)).await;
             match self.what.time {
                 Time::Leaps => {
                     match [self.script.next_due(), self.app.next_due(self.kinds())].into_iter().flatten().min() {

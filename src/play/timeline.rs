@@ -1,7 +1,7 @@
 //! The timeline of a play: one line per stimulus, event and attempt, in provider time.
 //!
 //! What happens at one instant is shown in one order on every run: stimuli first, then attempts by delivery. So the lines
-//! of an instant are held back until the clock has moved on.
+//! of an instant are held back until the player says that it is over.
 
 use std::collections::BTreeMap;
 
@@ -47,31 +47,34 @@ pub enum Tone {
 #[derive(Debug, Default)]
 pub struct Timeline {
     references: BTreeMap<JourneyId, String>,
-    /// The lines of the present instant, by order of showing.
-    held: BTreeMap<(u8, u64, u64), TimelineLine>,
-    held_at: Option<Timestamp>,
+    /// The lines that are held back, by instant and order of showing.
+    held: BTreeMap<(Timestamp, u8, u64, u64), TimelineLine>,
     heard: u64,
 }
 
 impl Timeline {
-    /// Takes what happened; gives the lines of instants that are over.
-    pub fn take(&mut self, what: &Watching) -> Vec<TimelineLine> {
-        let (order, line) = self.line(what);
-        let over = if self.held_at.is_some_and(|at| at < line.at) { self.finish() } else { Vec::new() };
-        self.held_at = Some(self.held_at.map_or(line.at, |at| at.max(line.at)));
-        self.heard += 1;
-        self.held.insert((order.0, order.1, self.heard), line);
-        over
+    /// Takes what happened.
+    pub fn take(&mut self, what: &Watching) {
+        if let Some((order, line)) = self.line(what) {
+            self.heard += 1;
+            self.held.insert((line.at, order.0, order.1, self.heard), line);
+        }
+    }
+
+    /// The lines up to `at`, about which all has been told.
+    pub fn over(&mut self, at: Timestamp) -> Vec<TimelineLine> {
+        let later = self.held.split_off(&(at, u8::MAX, u64::MAX, u64::MAX));
+        std::mem::replace(&mut self.held, later).into_values().collect()
     }
 
     /// The lines that are still held back, at the end.
     pub fn finish(&mut self) -> Vec<TimelineLine> {
-        self.held_at = None;
         std::mem::take(&mut self.held).into_values().collect()
     }
 
-    fn line(&mut self, what: &Watching) -> ((u8, u64), TimelineLine) {
-        match what {
+    fn line(&mut self, what: &Watching) -> Option<((u8, u64), TimelineLine)> {
+        Some(match what {
+            Watching::Over(_) => return None,
             Watching::Applied(applied) => ((0, 0), self.applied(applied)),
             Watching::Skipped { at, journey, place, reason } => {
                 let text = format!("{} skipped: {reason}", place.name());
@@ -79,7 +82,7 @@ impl Timeline {
                 ((0, 0), TimelineLine { at: *at, reference: String::new(), tone: Tone::Warn, text, json })
             }
             Watching::Tried(tried) => self.tried(tried),
-        }
+        })
     }
 
     fn applied(&mut self, applied: &Applied) -> TimelineLine {

@@ -218,7 +218,15 @@ impl<'a> Reading<'a> {
             return;
         }
         let elsewhere = self.root.and_then(|root| home_of(key, root, table));
-        let help = match nearest(key, table.all().map(|k| k.name)) {
+        // Perhaps a secret whose key is misspelled: then its value is not drawn.
+        let is_secret = |known: &Key| matches!(known.kind, Kind::Secret | Kind::Map(Kind::Secret));
+        let meant = nearest(key, table.all().map(|known| known.name));
+        if elsewhere.is_none()
+            && table.all().any(|known| is_secret(known) && meant.is_none_or(|meant| meant == known.name))
+        {
+            self.secrets.push(value.span());
+        }
+        let help = match meant {
             _ if elsewhere.is_some() => elsewhere.unwrap_or_default(),
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("{} has {}", table.name, listed(table.all().map(|k| k.name)).replace(" or ", " and ")),

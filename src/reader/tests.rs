@@ -76,7 +76,7 @@ fn all_complaints_come_at_once_each_at_its_place() {
     x.toml:10:6: "at" lacks its offset from UTC: 2026-11-20T08:00:00; write it like 2026-11-20T08:00:00Z
     x.toml:11:12: the weights of "decision" add up to 0; give at least one outcome a weight above 0
     x.toml:12:19: "é" names the environment variable "GONE", which is not set; set it before the start: export GONE=...
-    x.toml:12:36: "x" must be a text in quotes, or "env:NAME", not the number 1
+    x.toml:12:36: "x" must be a text in quotes, or "env:NAME"
     "#);
 }
 

@@ -46,6 +46,12 @@ impl Reading<'_> {
                 let secret = self.secret(key, text, place)?;
                 Some((Value::Secret(secret), json!(BLANK)))
             }
+            (Kind::Secret, _) => {
+                // Of the wrong kind, and perhaps a secret all the same, which lacks its quotes: neither drawn nor quoted.
+                self.secrets.extend(place.clone());
+                self.complain(place, format!("{key:?} must be {}", wanted(kind)), None);
+                None
+            }
             (Kind::Word { now, later }, DeValue::String(text)) => self.word(key, text, now, later, place),
             (Kind::Whole { min, max }, DeValue::Integer(n)) => self.whole(key, n, *min, *max, place),
             (Kind::Number { min, max }, DeValue::Integer(_) | DeValue::Float(_)) => {

@@ -4,9 +4,12 @@
 
 mod api;
 mod cli;
+mod conformance;
 mod crash;
 mod house;
+mod readme;
 mod receivers;
 mod replay;
 mod retry;
+mod secrets;
 mod support;
