@@ -155,8 +155,7 @@ impl App {
     /// # Errors
     /// [`AppError`]; nothing was changed then.
     pub async fn apply(&self, id: JourneyId, stimulus: &Stimulus, manner: Manner<'_>) -> Result<Answer, AppError> {
-        let lock = &self.locks[usize::from(id.0[0]) | usize::from(id.0[1] & 3) << 8];
-        let turn = lock.clone().lock_owned().await;
+        let turn = self.turn(id).await;
         if let Some(answer) = self.answered(manner.keyed.as_ref())? {
             return Ok(Answer::Repeated(answer));
         }
@@ -188,37 +187,10 @@ impl App {
         self.commit(Some(turn), said(stimulus), commit, decided.journey, events).await
     }
 
-    /// A journey's deadline fell due: the stimulus it stands for is applied, or, where that means nothing any more,
-    /// the row goes.
-    ///
-    /// # Errors
-    /// Only when the outbox is broken.
-    pub(super) async fn fire(&self, row: DueDeadlineRow) -> Result<(), OutboxError> {
-        let drop_row = |reason: String| {
-            tracing::debug!(journey = %row.deadline.journey, deadline = row.deadline.kind.as_str(), reason, "deadline dropped");
-            self.outbox.settle(vec![crate::outbox::Settlement::Deadline { lease: row.lease }])
-        };
-        let Some(journey) = self.outbox.journey(row.deadline.journey)? else {
-            return drop_row("the journey is gone".to_owned()).await;
-        };
-        let stimulus = provider::deadline_stimulus(&journey, row.deadline.kind);
-        let manner = Manner { fired: Some(row), ..Manner::default() };
-        match self.apply(journey.id, &stimulus, manner).await {
-            Ok(_) => Ok(()),
-            // Somebody else changed the journey meanwhile: look again.
-            Err(AppError::Outbox(OutboxError::Conflict)) => {
-                self.outbox.release(vec![row.lease]);
-                Ok(())
-            }
-            Err(AppError::Outbox(error @ OutboxError::Broken(_))) => Err(error),
-            Err(error @ AppError::Overtaken) => drop_row(error.to_string()).await,
-            Err(AppError::Rejected(rejected)) => drop_row(rejected.message).await,
-            Err(error) => {
-                let (journey, deadline) = (journey.id, row.deadline.kind.as_str());
-                tracing::warn!(%journey, deadline, %error, "a journey's deadline came to nothing");
-                drop_row(error.to_string()).await
-            }
-        }
+    /// Waits until nobody else works on the journey.
+    pub(super) async fn turn(&self, id: JourneyId) -> OwnedMutexGuard<()> {
+        let lock = &self.locks[usize::from(id.0[0]) | usize::from(id.0[1] & 3) << 8];
+        lock.clone().lock_owned().await
     }
 
     /// The same key and the same request: the same answer. The same key and another request: refused.

@@ -2,11 +2,18 @@
 //!
 //! A scenario that leaps fires them itself, so that their order among its lines is always the same.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::app::apply::{AppError, Manner};
 use crate::clock::{Clock as _, Timestamp};
-use crate::outbox::OutboxError;
+use crate::outbox::{Commit, DueDeadlineRow, OutboxError, Settlement};
+use crate::provider::{self, Deadline};
+
+/// A deadline whose journey's flow is not configured is looked at again so much later, in provider time.
+const LOOK_FOR_FLOW_AFTER: Duration = Duration::from_secs(3_600);
 
 /// So many deadlines are leased at once.
 const BATCH: usize = 256;
@@ -57,6 +64,68 @@ impl App {
                 () = changed => {}
                 () = sleep => {}
             }
+        }
+    }
+
+    /// A journey's deadline fell due: the stimulus it stands for is applied, or, where that means nothing any more,
+    /// the row goes.
+    ///
+    /// # Errors
+    /// Only when the outbox is broken.
+    pub(super) async fn fire(&self, row: DueDeadlineRow) -> Result<(), OutboxError> {
+        let drop_row = |reason: String| {
+            tracing::debug!(journey = %row.deadline.journey, deadline = row.deadline.kind.as_str(), reason, "deadline dropped");
+            self.outbox.settle(vec![Settlement::Deadline { lease: row.lease }])
+        };
+        let Some(journey) = self.outbox.journey(row.deadline.journey)? else {
+            return drop_row("the journey is gone".to_owned()).await;
+        };
+        let stimulus = provider::deadline_stimulus(&journey, row.deadline.kind);
+        let manner = Manner { fired: Some(row), ..Manner::default() };
+        match self.apply(journey.id, &stimulus, manner).await {
+            Ok(_) => Ok(()),
+            // Somebody else changed the journey meanwhile: look again.
+            Err(AppError::Outbox(OutboxError::Conflict)) => {
+                self.outbox.release(vec![row.lease]);
+                Ok(())
+            }
+            Err(AppError::Outbox(error @ OutboxError::Broken(_))) => Err(error),
+            Err(error @ AppError::Overtaken) => drop_row(error.to_string()).await,
+            Err(AppError::Rejected(rejected)) => drop_row(rejected.message).await,
+            Err(error @ AppError::UnknownFlow { .. }) => {
+                tracing::warn!(journey = %journey.id, deadline = row.deadline.kind.as_str(), %error, "a deadline waits for its flow");
+                self.postpone(row).await
+            }
+            Err(error) => {
+                let (journey, deadline) = (journey.id, row.deadline.kind.as_str());
+                tracing::warn!(%journey, deadline, %error, "a journey's deadline came to nothing");
+                drop_row(error.to_string()).await
+            }
+        }
+    }
+
+    /// Moves a deadline on: what it would do is not known while its flow is not configured, and may be again soon.
+    async fn postpone(&self, row: DueDeadlineRow) -> Result<(), OutboxError> {
+        let _turn = self.turn(row.deadline.journey).await;
+        let gone = || self.outbox.settle(vec![Settlement::Deadline { lease: row.lease }]);
+        let Some(mut journey) = self.outbox.journey(row.deadline.journey)? else { return gone().await };
+        let now = self.clock.now();
+        let due = Deadline { kind: row.deadline.kind, due: row.due_at };
+        let Some(deadline) = journey.deadlines.iter_mut().find(|deadline| **deadline == due) else {
+            return gone().await;
+        };
+        deadline.due = now + LOOK_FOR_FLOW_AFTER;
+        let expected_version = Some(journey.version);
+        journey.version += 1;
+        let fired = Some(row.lease);
+        let commit = Commit { journey, expected_version, messages: Vec::new(), key: None, fired, now };
+        match self.outbox.commit(commit).await {
+            Ok(_) => Ok(()),
+            Err(OutboxError::Conflict) => {
+                self.outbox.release(vec![row.lease]);
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
     }
 }

@@ -10,12 +10,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::run::Firing;
-use crate::clock::{Clock as _, ClockWentBack, Timestamp};
+use crate::clock::{Clock as _, ClockWentBack, Timestamp, real_sleep};
 use crate::outbox::{Horizon, OutboxError};
 use crate::provider::DeadlineKind;
 
 /// How often history is looked over, in provider time.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
+
+/// And in real time at most so often: each look goes over all that is pending, and an hour of a scaled clock may be shorter
+/// than that takes.
+const EXPIRE_PAUSE: Duration = Duration::from_secs(10);
 
 impl App {
     /// Moves the clock forward to `to`, through everything that falls due on the way. Answers when all that fell due
@@ -45,7 +49,8 @@ impl App {
         Ok(())
     }
 
-    /// Drops history that is older than the retention, once in a provider hour, until stopped.
+    /// Drops history that is older than the retention, once in a provider hour and not more often than every few real
+    /// seconds, until stopped.
     ///
     /// # Errors
     /// Only when the outbox is broken.
@@ -55,7 +60,7 @@ impl App {
             self.outbox.expire(now).await?;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                () = self.clock.sleep_until(now + EXPIRE_EVERY) => {}
+                _ = async { tokio::join!(self.clock.sleep_until(now + EXPIRE_EVERY), real_sleep(EXPIRE_PAUSE)) } => {}
             }
         }
     }

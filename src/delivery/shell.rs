@@ -151,10 +151,20 @@ impl Shell {
             let wake = self.engine.wake();
             let clock = self.bench.clock.clone();
             let real_left = wake.real.map(|at| at.saturating_sub(self.real.elapsed()));
-            // Not biased: attempts that end without pause must not keep other lanes' work waiting.
+            if wake.at.is_some_and(|at| at <= clock.now()) || real_left.is_some_and(|left| left.is_zero()) {
+                self.take(Input::Woke).await?;
+            }
+            // In one order, so that a simulation repeats: what is due was looked at above, and with each attempt that
+            // ends one input is heard, so that attempts that end without pause keep nobody waiting.
             tokio::select! {
+                biased;
                 () = stop.stop_claiming.cancelled() => break,
-                Some(ended) = self.attempts.join_next_with_id() => self.ended(ended).await?,
+                Some(ended) = self.attempts.join_next_with_id() => {
+                    self.ended(ended).await?;
+                    if let Ok(input) = inputs.try_recv() {
+                        self.take(input).await?;
+                    }
+                }
                 Some(input) = inputs.recv() => self.take(input).await?,
                 () = async { clock.sleep_until(wake.at.unwrap_or(Timestamp::MAX)).await }, if wake.at.is_some() => self.take(Input::Woke).await?,
                 () = real_sleep(real_left.unwrap_or_default()), if real_left.is_some() => self.take(Input::Woke).await?,

@@ -258,19 +258,21 @@ impl Player<'_> {
                 }
             }
             played.journeys.push((journey, events));
-        }
-        let mut cursor = None;
-        loop {
-            let page = outbox.deliveries(&DeliveryQuery::default(), cursor, 1_000)?;
-            for delivery in page.items {
-                played.deliveries.extend(outbox.delivery(delivery.id)?);
+            // Of this journey only: on a running server others have any number of them.
+            let query = DeliveryQuery { journey: Some(*id), ..DeliveryQuery::default() };
+            let mut cursor = None;
+            loop {
+                let page = outbox.deliveries(&query, cursor, 1_000)?;
+                for delivery in page.items {
+                    played.deliveries.extend(outbox.delivery(delivery.id)?);
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
             }
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
         }
-        played.deliveries.reverse();
+        played.deliveries.sort_by_key(|(delivery, _)| delivery.id);
         played.mails = outbox.ledger().mails.accepted;
         Ok(played)
     }

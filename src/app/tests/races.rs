@@ -204,3 +204,21 @@ async fn a_stop_does_not_wait_for_deadlines_that_are_to_be_caught_up_with() {
     assert!(app.outbox.ledger().events < 4 * JOURNEYS, "{:?}", app.outbox.ledger());
     assert_eq!(app.outbox.horizon().deadlines_in_flight, 0, "what was claimed is given back");
 }
+
+/// S1: a flow was renamed in the file, or a scenario that brought its own is over. Deadlines of its journeys that fell due
+/// then were dropped, and did not come back with the flow.
+#[tokio::test]
+async fn a_deadline_waits_for_a_flow_that_is_not_configured() {
+    let running = provider(Scripted::answering(&[]), vec![]).await;
+    let id = begin(&running, "KYC-1").await;
+    submit_both(&running, id).await;
+    running.app.set_flows(vec![]);
+    in_time(advance(&running, Duration::from_secs(10))).await;
+    let journey = running.app.outbox.journey(id).expect("a read").expect("it is there");
+    assert_eq!(provider::view(&journey).state, "processing");
+    running.app.set_flows(vec![flow()]);
+    in_time(advance(&running, Duration::from_secs(7_200))).await;
+    let journey = running.app.outbox.journey(id).expect("a read").expect("it is there");
+    assert_eq!(provider::view(&journey).state, "passed");
+    assert_eq!(running.app.outbox.ledger().events, 4, "once");
+}

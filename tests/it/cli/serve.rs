@@ -88,10 +88,11 @@ fn a_changed_file_is_taken_over_whole_or_not_at_all() {
         server.signal("HUP");
     };
     write(&manual(&webhook("two", &sink.url("/two"), "tiemout = \"1s\"")));
+    server.await_stderr("nothing was taken over");
     server.await_stderr("tiemout");
     one_event(&server, "RELOAD-1");
     write(&manual(&webhook("two", &sink.url("/two"), "")));
-    server.await_stderr("taken over");
+    server.await_stderr("the configuration was taken over");
     one_event(&server, "RELOAD-2");
     assert!(sink.await_count(2, DEADLINE).is_ok(), "{}", server.stderr());
     let paths: Vec<String> = sink.requests().into_iter().map(|request| request.path).collect();
