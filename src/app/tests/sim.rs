@@ -129,7 +129,7 @@ impl Sim {
     async fn new(seed: Seed) -> Sim {
         let network = Arc::new(Faulty { seed, state: Mutex::default() });
         let mut parts = parts(endpoints());
-        let Flow::Idwise(flow) = &mut parts.flows[0];
+        let Flow::Idwise(flow) = &mut parts.flows[0] else { unreachable!("the flow of these tests is IDWise's") };
         let criteria = RenewalCriteria::DocumentExpired;
         let (after, grace) = (Duration::from_secs(7_200), Duration::from_secs(3_600));
         flow.renewal = Some(Renewal { steps: vec!["1".into()], criteria, after, grace });
