@@ -135,6 +135,9 @@ fn d4_a_resend_repeats_each_era_to_the_byte() {
         let list = server.get(&format!("/api/v1/deliveries?webhook={dialect}&state=delivered")).json();
         let first = list["items"].as_array().and_then(|items| items.last()).expect("a delivery").clone();
         let before = sink.requests();
+        let shown = server.get(&format!("/api/v1/deliveries/{}", first["id"].as_str().expect("an id"))).json();
+        let sent = shown["tries"][0]["request"]["body"].as_str().map(str::as_bytes);
+        assert_eq!(sent, before.first().map(|r| r.body.as_slice()), "{dialect}: what is shown is what was sent");
         let path = format!("/api/v1/deliveries/{}/resend", first["id"].as_str().expect("an id"));
         assert_eq!(server.post(&path, &json!({})).status, 201);
         let after = sink.await_count(before.len() + 1, ARRIVES_WITHIN).expect("it comes again");

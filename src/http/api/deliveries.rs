@@ -76,7 +76,8 @@ pub(super) async fn list(State(app): State<Arc<App>>, Query(which): Query<Which>
 
 pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let (delivery, attempts) = find(&app, &id)?;
-    let body = app.outbox.event(delivery.event_id)?.map(|record| record.message.body).unwrap_or_default();
+    let record = app.outbox.event(delivery.event_id)?;
+    let body = record.map(|record| record.message.in_form(delivery.form).body).unwrap_or_default();
     Ok(Json(shapes::delivery_with(&delivery, &attempts, &body)))
 }
 
