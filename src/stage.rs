@@ -7,18 +7,20 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::app::App;
 use crate::app::run::{self, BootError, Fatal, Firing, Parts, Running, Store, Watchers};
 use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
-use crate::http::api;
 use crate::http::inbox::Inbox;
 use crate::http::serve::{Limits, serve};
+use crate::http::{api, idwise, openapi};
 use crate::portal::Webhook;
-use crate::provider::Flow;
+use crate::provider::{Flow, ProviderKind};
 use crate::rng::Seed;
 use crate::secret::{Redactor, Secret};
 use crate::transport::{HttpSettings, MailSettings};
@@ -137,7 +139,11 @@ impl Stage {
         let mut running = run::start(parts).await?;
         let inbox = Inbox::new(running.app.clock.clone(), seed);
         inbox.set_redactor(redactor);
-        let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api()).merge(inbox.router());
+        let (provider, described) = provider_api(config, &running.app, address);
+        let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api())
+            .merge(inbox.router())
+            .merge(provider)
+            .merge(openapi::router(&openapi::document((config.provider.as_str(), described))));
         let http = CancellationToken::new();
         let stop = http.clone();
         running.own("http", async move {
@@ -183,6 +189,16 @@ impl Stage {
             Ok(())
         });
         running.shutdown(grace).await
+    }
+}
+
+/// The API of the provider that is played, which has credentials of its own.
+fn provider_api(config: &Config, app: &Arc<App>, address: SocketAddr) -> (Router, utoipa::openapi::OpenApi) {
+    match config.provider {
+        ProviderKind::Idwise => {
+            let access = idwise::Access::of(&config.idwise.keys, address.ip(), config.environment);
+            idwise::router(app.clone(), access, config.idwise.summary_interval)
+        }
     }
 }
 

@@ -76,11 +76,11 @@ struct Field {
 struct Validation {
     /// `Passed` or `Failed`.
     validation_outcome: &'static str,
-    validation_checks: Vec<Check>,
+    validation_checks: Vec<ValidationCheck>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-struct Check {
+struct ValidationCheck {
     name: &'static str,
     description: &'static str,
     /// `Passed`, `Failed` or `Undetermined`.
@@ -291,7 +291,12 @@ fn document(
 fn validation(valid: bool) -> Validation {
     let outcome = if valid { "Passed" } else { "Failed" };
     let explained = if valid { "no sign of a copy" } else { "the document was photographed from a screen" };
-    let check = |name, description, result, result_description| Check { name, description, result, result_description };
+    let check = |name, description, result, result_description| ValidationCheck {
+        name,
+        description,
+        result,
+        result_description,
+    };
     Validation {
         validation_outcome: outcome,
         validation_checks: vec![
