@@ -7,17 +7,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::app::App;
 use crate::app::run::{self, BootError, Fatal, Firing, Parts, Running, Store, Watchers};
 use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
-use crate::http::api;
 use crate::http::inbox::Inbox;
 use crate::http::qoreid::{self, Keyless};
 use crate::http::serve::{Limits, serve};
+use crate::http::{api, idwise, openapi};
 use crate::portal::Webhook;
 use crate::provider::{Flow, ProviderKind};
 use crate::rng::Seed;
@@ -138,14 +140,11 @@ impl Stage {
         let mut running = run::start(parts).await?;
         let inbox = Inbox::new(running.app.clock.clone(), seed);
         inbox.set_redactor(redactor);
-        let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api()).merge(inbox.router());
-        let routes = match config.provider {
-            ProviderKind::Idwise => routes,
-            ProviderKind::Qoreid => {
-                let keyless = if address.ip().is_loopback() { Keyless::Admitted } else { Keyless::Refused };
-                routes.merge(qoreid::router(running.app.clone(), config.qoreid.keys.clone(), keyless))
-            }
-        };
+        let (provider, described) = provider_api(config, &running.app, address);
+        let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api())
+            .merge(inbox.router())
+            .merge(provider)
+            .merge(openapi::router(&openapi::document((config.provider.as_str(), described))));
         let http = CancellationToken::new();
         let stop = http.clone();
         running.own("http", async move {
@@ -193,6 +192,21 @@ impl Stage {
             Ok(())
         });
         running.shutdown(grace).await
+    }
+}
+
+/// The API of the provider that is played, which has credentials of its own.
+fn provider_api(config: &Config, app: &Arc<App>, address: SocketAddr) -> (Router, utoipa::openapi::OpenApi) {
+    match config.provider {
+        ProviderKind::Idwise => {
+            let access = idwise::Access::of(&config.idwise.keys, address.ip(), config.environment);
+            idwise::router(app.clone(), access, config.idwise.summary_interval)
+        }
+        ProviderKind::Qoreid => {
+            let keyless = if address.ip().is_loopback() { Keyless::Admitted } else { Keyless::Refused };
+            let routes = qoreid::router(app.clone(), config.qoreid.keys.clone(), keyless);
+            (routes, utoipa::openapi::OpenApi::default())
+        }
     }
 }
 

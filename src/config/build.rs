@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{
     ApiKey, ClockSettings, Config, Dialect, Engine, IdwiseSettings, OutboxSettings, ProviderKind, QoreidSettings,
@@ -134,6 +135,9 @@ fn clock(reading: &mut Reading<'_>, section: &Section) -> Option<ClockSettings> 
     Some(ClockSettings { mode, start: section.instant("start") })
 }
 
+/// docs.idwise.com/reference/get-journey-summary: the least time between two calls.
+const SUMMARY_INTERVAL: Duration = Duration::from_secs(2);
+
 fn idwise(section: &Section) -> IdwiseSettings {
     let key = |name: &str| {
         let table = section.table(name)?;
@@ -144,7 +148,8 @@ fn idwise(section: &Section) -> IdwiseSettings {
         .filter_map(|environment| Some((environment, key(environment.as_str())?)))
         .collect();
     let finished_journey_on_review = section.switch("finished_journey_on_review").unwrap_or_default();
-    IdwiseSettings { finished_journey_on_review, keys }
+    let summary_interval = (section.text("summary_interval") == Some("2s")).then_some(SUMMARY_INTERVAL);
+    IdwiseSettings { finished_journey_on_review, summary_interval, keys }
 }
 
 fn qoreid(section: &Section) -> Option<QoreidSettings> {

@@ -77,6 +77,8 @@ pub struct ApiKey {
 pub struct IdwiseSettings {
     /// Also send `Finished Journey` on a plain manual decision. Every flow carries it already.
     pub finished_journey_on_review: bool,
+    /// The least time between two summaries of a journey; earlier ones are refused. Absent: any number.
+    pub summary_interval: Option<Duration>,
     /// The keys of the provider's API by environment; without one it is open on loopback.
     pub keys: BTreeMap<Environment, ApiKey>,
 }

@@ -78,6 +78,12 @@ static IDWISE: Table = Table {
             "false",
             "also send Finished Journey on a plain manual decision, as its event page says and the overview does not",
         ),
+        Key::with_default(
+            "summary_interval",
+            Kind::word(&["off", "2s"]),
+            r#""off""#,
+            "2s refuses summaries of a journey that are asked for within two seconds, as the provider reserves the right to",
+        ),
         Key::optional("sandbox", Kind::Table(&API_KEY), "the API key of the sandbox; absent: open on loopback"),
         Key::optional("live", Kind::Table(&API_KEY), "the API key of the live environment; absent: open on loopback"),
     ]],

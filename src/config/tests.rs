@@ -184,6 +184,7 @@ fn show_names_each_value_with_its_origin() {
 
     [idwise]
     finished_journey_on_review = false  # from default
+    summary_interval = "off"  # from default
 
     [qoreid]
     processing = "5s"  # from default

@@ -3,20 +3,21 @@
 //! Used by the server, by `listen` and by tests. It is a receiver like any customer's: it knows nothing of the
 //! outbox, and what it keeps is in memory only, bounded in names, requests, bytes and ids.
 
+mod api;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::any;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -212,14 +213,6 @@ impl Inbox {
             .with_state(self.clone())
     }
 
-    /// `GET /api/v1/inbox` lists names, `GET /api/v1/inbox/{name}?limit=&cursor=` what came there, newest first.
-    pub fn api(&self) -> Router {
-        Router::new()
-            .route("/api/v1/inbox", get(list_names))
-            .route("/api/v1/inbox/{name}", get(list))
-            .with_state(self.clone())
-    }
-
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -363,31 +356,6 @@ fn problem(status: StatusCode, code: &str, title: &str) -> Response {
     let mut answer = (status, body.to_string()).into_response();
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     answer
-}
-
-async fn list_names(State(inbox): State<Inbox>) -> axum::Json<Value> {
-    let held = inbox.held();
-    let shown = |(name, slot): (&String, &Slot)| json!({ "name": held.redactor.text(name), "received": slot.count });
-    let items: Vec<Value> = held.names.iter().map(shown).collect();
-    axum::Json(json!({ "items": items, "next": null }))
-}
-
-#[derive(Debug, Deserialize)]
-struct Paging {
-    limit: Option<usize>,
-    cursor: Option<u64>,
-}
-
-async fn list(State(inbox): State<Inbox>, Path(name): Path<String>, Query(paging): Query<Paging>) -> axum::Json<Value> {
-    let redactor = inbox.held().redactor.clone();
-    let below = paging.cursor.unwrap_or(u64::MAX);
-    let limit = paging.limit.unwrap_or(100).clamp(1, KEPT);
-    let mut older = inbox.received(&name);
-    older.retain(|received| received.n < below);
-    let page: Vec<&Arc<Received>> = older.iter().rev().take(limit).collect();
-    let next = page.last().map(|last| last.n).filter(|_| older.len() > page.len());
-    let items: Vec<Value> = page.iter().map(|received| received.shown(&redactor)).collect();
-    axum::Json(json!({ "items": items, "next": next }))
 }
 
 #[cfg(test)]

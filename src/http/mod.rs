@@ -1,8 +1,10 @@
-//! HTTP, as a server: the control API and health, the built-in receiver, and the loop that serves them.
+//! HTTP, as a server: the control API and health, the provider's own API, the built-in receiver, and the loop that serves them.
 
 pub mod api;
+pub mod idwise;
 pub mod inbox;
 pub mod misbehave;
+pub mod openapi;
 pub mod problem;
 pub mod qoreid;
 pub mod serve;

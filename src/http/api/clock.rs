@@ -10,15 +10,24 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::chance::parse_span;
 use crate::clock::{ClockMode, ClockWentBack, Timestamp};
-use crate::http::api::{Whole, nothing_else, object, shapes, text};
+use crate::http::api::{Whole, nothing_else, object, schema, shapes, text};
 use crate::http::problem::Problem;
 use crate::provider::DeadlineKind;
 
+/// The clock.
+#[utoipa::path(
+    get, path = "/api/v1/clock", operation_id = "show_clock", tag = "control",
+    responses((status = 200, description = "at this instant", body = schema::Clock), Problem),
+)]
 pub(super) async fn show(State(app): State<Arc<App>>) -> Json<Value> {
     Json(shape(&app))
 }
 
 /// One of `{"advance"}`, `{"set"}`, `{"rate"}`, `{"mode"}`.
+#[utoipa::path(
+    post, path = "/api/v1/clock", operation_id = "change_clock", tag = "control", request_body = schema::ChangeClock,
+    responses((status = 200, description = "changed", body = schema::Clock), Problem),
+)]
 pub(super) async fn change(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Json<Value>, Problem> {
     const KNOWN: [&str; 4] = ["advance", "set", "rate", "mode"];
     let mut members = object(&body)?;

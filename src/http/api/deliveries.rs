@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::http::api::{PageQuery, Query, Whole, journeys, nothing_else, object, page, shapes, text};
+use crate::http::api::{PageQuery, Path, Query, Whole, journeys, nothing_else, object, page, schema, shapes, text};
 use crate::http::problem::Problem;
 use crate::ids::{DeliveryId, EventId, IdError};
 use crate::message::{Delivery, DeliveryState};
@@ -40,6 +40,16 @@ pub(super) struct Which {
     limit: Option<usize>,
 }
 
+/// Events, newest first; those of one journey oldest first.
+#[utoipa::path(
+    get, path = "/api/v1/events", operation_id = "list_events", tag = "control",
+    params(
+        ("journey" = Option<String>, Query, description = "only of this journey"),
+        ("cursor" = Option<String>, Query, description = "a page's `next`"),
+        ("limit" = Option<u32>, Query, description = "items on the page, 1 to 1000"),
+    ),
+    responses((status = 200, description = "a page", body = schema::Page<schema::EventWith<String>>), Problem),
+)]
 pub(super) async fn events(
     State(app): State<Arc<App>>,
     Query(which): Query<WhichEvents>,
@@ -50,6 +60,12 @@ pub(super) async fn events(
     Ok(page(found, |record| shapes::event_with(&record.message, record.deliveries.iter().map(|d| json!(d)).collect())))
 }
 
+/// An event.
+#[utoipa::path(
+    get, path = "/api/v1/events/{id}", operation_id = "show_event", tag = "control",
+    params(("id" = String, Path, description = "a UUID")),
+    responses((status = 200, description = "with its deliveries", body = schema::EventWith<schema::Delivery>), Problem),
+)]
 pub(super) async fn event(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let id: EventId = id.parse().map_err(bad_id)?;
     let record = app.outbox.event(id)?.ok_or_else(|| Problem::not_found(format!("there is no event {id}")))?;
@@ -62,6 +78,19 @@ pub(super) async fn event(State(app): State<Arc<App>>, Path(id): Path<String>) -
     Ok(Json(shapes::event_with(&record.message, deliveries)))
 }
 
+/// Deliveries, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/deliveries", operation_id = "list_deliveries", tag = "control",
+    params(
+        ("state" = Option<String>, Query, description = "only in this state"),
+        ("webhook" = Option<String>, Query, description = "only to this webhook"),
+        ("event" = Option<String>, Query, description = "only of this event"),
+        ("journey" = Option<String>, Query, description = "only about this journey"),
+        ("cursor" = Option<String>, Query, description = "a page's `next`"),
+        ("limit" = Option<u32>, Query, description = "items on the page, 1 to 1000"),
+    ),
+    responses((status = 200, description = "a page", body = schema::Page<schema::Delivery>), Problem),
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, Query(which): Query<Which>) -> Result<Json<Value>, Problem> {
     let pages = PageQuery { cursor: which.cursor.clone(), limit: which.limit };
     let query = DeliveryQuery {
@@ -74,6 +103,12 @@ pub(super) async fn list(State(app): State<Arc<App>>, Query(which): Query<Which>
     Ok(page(found, |delivery| shapes::delivery(&delivery)))
 }
 
+/// A delivery.
+#[utoipa::path(
+    get, path = "/api/v1/deliveries/{id}", operation_id = "show_delivery", tag = "control",
+    params(("id" = String, Path, description = "`d17`")),
+    responses((status = 200, description = "with every attempt", body = schema::DeliveryWith), Problem),
+)]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let (delivery, attempts) = find(&app, &id)?;
     let record = app.outbox.event(delivery.event_id)?;
@@ -81,6 +116,12 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     Ok(Json(shapes::delivery_with(&delivery, &attempts, &body)))
 }
 
+/// Sends a delivery's event again.
+#[utoipa::path(
+    post, path = "/api/v1/deliveries/{id}/resend", operation_id = "resend_delivery", tag = "control",
+    params(("id" = String, Path, description = "`d17`")),
+    responses((status = 201, description = "a new delivery", body = schema::Resent), Problem),
+)]
 pub(super) async fn resend(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -90,6 +131,12 @@ pub(super) async fn resend(
     Ok((StatusCode::CREATED, Json(shapes::resent(id, delivery.id))))
 }
 
+/// Calls a delivery off.
+#[utoipa::path(
+    post, path = "/api/v1/deliveries/{id}/cancel", operation_id = "cancel_delivery", tag = "control",
+    params(("id" = String, Path, description = "`d17`")),
+    responses((status = 200, description = "called off", body = schema::Delivery), Problem),
+)]
 pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let (delivery, _) = find(&app, &id)?;
     app.cancel(&delivery).await?;
@@ -98,6 +145,10 @@ pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) 
 }
 
 /// `{"state","webhook","since","limit","dry_run"}`: what is terminal and matches is sent again, oldest first.
+#[utoipa::path(
+    post, path = "/api/v1/deliveries/resend", operation_id = "resend_deliveries", tag = "control", request_body = schema::ResendMany,
+    responses((status = 200, description = "what was sent again", body = schema::ResentMany), Problem),
+)]
 pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Json<Value>, Problem> {
     const KNOWN: [&str; 5] = ["state", "webhook", "since", "limit", "dry_run"];
     let mut members = object(&body)?;

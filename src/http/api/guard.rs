@@ -43,7 +43,8 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn foreign(headers: &HeaderMap) -> Option<Problem> {
+/// Why a request is not let in where anybody local is: its `Host` or its `Origin` is foreign.
+pub(in crate::http) fn foreign(headers: &HeaderMap) -> Option<Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
     if !is_local(host) {

@@ -8,15 +8,23 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::http::api::shapes;
+use crate::http::api::{schema, shapes};
 use crate::http::problem::Problem;
 
 /// The process lives.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "alive", tag = "control",
+    responses((status = 200, description = "it lives", body = schema::Alive)),
+)]
 pub(super) async fn alive() -> Json<Value> {
     Json(json!({ "status": "alive", "version": env!("CARGO_PKG_VERSION") }))
 }
 
 /// The outbox is open and takes writes. The delivery loop runs whenever this answers: the process ends with it.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "ready", tag = "control",
+    responses((status = 200, description = "it can work", body = schema::Ready), Problem),
+)]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem> {
     match app.outbox.broken() {
         None => Ok(Json(json!({ "status": "ready" }))),
@@ -24,6 +32,11 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Pr
     }
 }
 
+/// Sums.
+#[utoipa::path(
+    get, path = "/api/v1/ledger", operation_id = "ledger", tag = "control",
+    responses((status = 200, description = "at this instant", body = schema::Ledger), Problem),
+)]
 pub(super) async fn ledger(State(app): State<Arc<App>>) -> Json<Value> {
     Json(shapes::ledger(&app.outbox.ledger()))
 }

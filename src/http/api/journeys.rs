@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::app::apply::{Answer, Keyed, Manner, NewJourney};
-use crate::http::api::{PageQuery, Query, Whole, digest, nothing_else, object, page, shapes, text};
+use crate::http::api::{PageQuery, Path, Query, Whole, digest, nothing_else, object, page, schema, shapes, text};
 use crate::http::problem::Problem;
 use crate::ids::JourneyId;
 use crate::message::Message;
@@ -28,6 +28,17 @@ pub(super) struct Which {
     limit: Option<usize>,
 }
 
+/// Journeys, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/journeys", operation_id = "list_journeys", tag = "control",
+    params(
+        ("state" = Option<String>, Query, description = "only with this state's word"),
+        ("reference_no" = Option<String>, Query, description = "only with this reference"),
+        ("cursor" = Option<String>, Query, description = "a page's `next`"),
+        ("limit" = Option<u32>, Query, description = "items on the page, 1 to 1000"),
+    ),
+    responses((status = 200, description = "a page", body = schema::Page<schema::Journey>), Problem),
+)]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Query(which): Query<Which>,
@@ -37,10 +48,21 @@ pub(super) async fn list(
     Ok(page(app.outbox.journeys(&query, pages.cursor()?, pages.limit())?, |journey| shapes::journey(&journey)))
 }
 
+/// A journey.
+#[utoipa::path(
+    get, path = "/api/v1/journeys/{id}", operation_id = "show_journey", tag = "control",
+    params(("id" = String, Path, description = "an id, or `ref:REFERENCE`")),
+    responses((status = 200, description = "as it is", body = schema::Journey), Problem),
+)]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<axum::Json<Value>, Problem> {
     Ok(axum::Json(shapes::journey(&find(&app, &id)?)))
 }
 
+/// Starts a journey.
+#[utoipa::path(
+    post, path = "/api/v1/journeys", operation_id = "start_journey", tag = "control", request_body = schema::StartJourney,
+    responses((status = 201, description = "started", body = schema::Journey), Problem),
+)]
 pub(super) async fn start(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Response, Problem> {
     const KNOWN: [&str; 4] = ["flow", "reference_no", "environment", "key"];
     let mut members = object(&body)?;
@@ -62,6 +84,12 @@ pub(super) async fn start(State(app): State<Arc<App>>, Whole(body): Whole) -> Re
     Ok(json(StatusCode::CREATED, bytes(answer, answer_start)))
 }
 
+/// Does something to a journey.
+#[utoipa::path(
+    post, path = "/api/v1/journeys/{id}/stimuli", operation_id = "stimulate", tag = "control", request_body = schema::Stimulus,
+    params(("id" = String, Path, description = "an id, or `ref:REFERENCE`")),
+    responses((status = 200, description = "what followed", body = schema::Applied), Problem),
+)]
 pub(super) async fn stimulate(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

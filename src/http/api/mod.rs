@@ -5,10 +5,11 @@
 
 mod clock;
 mod deliveries;
-mod guard;
+pub(in crate::http) mod guard;
 mod health;
 mod journeys;
 mod mails;
+pub mod schema;
 pub mod shapes;
 
 use std::error::Error as _;
@@ -20,11 +21,14 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::middleware;
-use axum::routing::{get, post};
 use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -42,31 +46,42 @@ pub const BODY_MAX: usize = 2 * 1024 * 1024;
 
 /// The control API and health over `app`; `more` is served behind the same guard.
 pub fn router(app: Arc<App>, token: Option<Secret>, more: Router) -> Router {
-    let guarded = Router::new()
-        .route("/api/v1/journeys", get(journeys::list).post(journeys::start))
-        .route("/api/v1/journeys/{id}", get(journeys::show))
-        .route("/api/v1/journeys/{id}/stimuli", post(journeys::stimulate))
-        .route("/api/v1/events", get(deliveries::events))
-        .route("/api/v1/events/{id}", get(deliveries::event))
-        .route("/api/v1/deliveries", get(deliveries::list))
-        .route("/api/v1/deliveries/resend", post(deliveries::resend_many))
-        .route("/api/v1/deliveries/{id}", get(deliveries::show))
-        .route("/api/v1/deliveries/{id}/resend", post(deliveries::resend))
-        .route("/api/v1/deliveries/{id}/cancel", post(deliveries::cancel))
-        .route("/api/v1/mails", get(mails::list))
-        .route("/api/v1/mails/{id}", get(mails::show))
-        .route("/api/v1/clock", get(clock::show).post(clock::change))
-        .route("/api/v1/ledger", get(health::ledger))
+    let guarded = Router::from(guarded())
         .with_state(app.clone())
         .merge(more)
         .layer(middleware::from_fn_with_state(Arc::new(token), guard::check));
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .with_state(app)
-        .merge(guarded)
-        .fallback(missing)
-        .method_not_allowed_fallback(wrong_method)
+    Router::from(open()).with_state(app).merge(guarded).fallback(missing).method_not_allowed_fallback(wrong_method)
+}
+
+/// The description of what [`router`] serves, without `more`.
+pub fn openapi() -> OpenApi {
+    OpenApiRouter::with_openapi(Schemas::openapi()).merge(guarded()).merge(open()).into_openapi()
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(schema::ProblemBody)))]
+struct Schemas;
+
+fn guarded() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(journeys::list, journeys::start))
+        .routes(routes!(journeys::show))
+        .routes(routes!(journeys::stimulate))
+        .routes(routes!(deliveries::events))
+        .routes(routes!(deliveries::event))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::resend_many))
+        .routes(routes!(deliveries::show))
+        .routes(routes!(deliveries::resend))
+        .routes(routes!(deliveries::cancel))
+        .routes(routes!(mails::list))
+        .routes(routes!(mails::show))
+        .routes(routes!(clock::show, clock::change))
+        .routes(routes!(health::ledger))
+}
+
+fn open() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(health::alive)).routes(routes!(health::ready))
 }
 
 async fn missing(uri: axum::http::Uri) -> Problem {
@@ -102,6 +117,18 @@ impl PageQuery {
 fn page<T>(page: Page<T>, item: impl Fn(T) -> Value) -> axum::Json<Value> {
     let items: Vec<Value> = page.items.into_iter().map(item).collect();
     axum::Json(json!({ "items": items, "next": page.next.map(|n| n.to_string()) }))
+}
+
+/// A part of the path, refused with a problem where it is no text.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|path| Path(path.0)).map_err(|error| Problem::bad_request("bad_path", error.body_text()))
+    }
 }
 
 /// A query string, refused with a problem that says what is wrong with it.

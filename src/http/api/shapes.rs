@@ -144,3 +144,100 @@ pub fn resent(id: DeliveryId, of: DeliveryId) -> Value {
 pub fn instant(at: Timestamp) -> Value {
     Value::String(at.to_rfc3339())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::http::api::schema;
+    use crate::ids::{EventId, JourneyId, MailId};
+    use crate::message::{DeliveryState, ErrorClass, MailState, Outcome, Phases, RequestSeen, ResponseSeen};
+    use crate::provider::{Environment, ProviderKind, idwise};
+    use crate::rng::Seed;
+
+    /// What is sent has the members that are declared and no others.
+    #[track_caller]
+    fn check<T: DeserializeOwned + serde::Serialize>(sent: Value) {
+        let read: T = serde_json::from_value(sent.clone()).unwrap_or_else(|error| panic!("{error}: {sent}"));
+        assert_eq!(serde_json::to_value(read).expect("JSON"), sent);
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_declared() {
+        let (seed, at) = (Seed(1), Timestamp::from_micros(1_800_000_000_000_000));
+        let step = |id: &str| idwise::StepDefinition {
+            id: id.to_owned(),
+            kind: idwise::StepKind::Document,
+            title: String::new(),
+        };
+        let flow = provider::Flow::Idwise(idwise::Flow {
+            id: "f".to_owned(),
+            steps: vec![step("1")],
+            processing: crate::chance::SpanDraw::Fixed(std::time::Duration::from_secs(5)),
+            decision: crate::chance::Weights::only(idwise::SystemDecision::Complete),
+            aml_monitoring: true,
+            renewal: None,
+            finished_journey_on_review: false,
+        });
+        let mut started = provider::start(seed, 1, "A-1", Environment::Live, &flow, at).expect("a valid reference");
+        started.deadlines.push(provider::Deadline { kind: provider::DeadlineKind::Processing, due: at });
+        check::<schema::Journey>(journey(&started));
+        let id = EventId::mint(seed, started.id, 1);
+        let dialect = provider::Dialect::current(ProviderKind::Idwise);
+        let rendered = provider::test_event(dialect, "Finished Step", id).expect("a known type");
+        let message = Message {
+            event_id: id,
+            event_type: rendered.event_type.to_owned(),
+            journey_id: Some(JourneyId::ZERO),
+            sequence: 1,
+            environment: Environment::Sandbox,
+            created_at: at,
+            body: rendered.body.into(),
+            forms: Vec::new(),
+        };
+        check::<schema::Event>(event(&message));
+        check::<schema::EventWith<String>>(event_with(&message, vec![json!("d1")]));
+        check::<schema::Applied>(applied(&started, std::slice::from_ref(&message)));
+        let owed = Delivery {
+            id: DeliveryId(2),
+            event_id: id,
+            event_type: message.event_type.clone(),
+            journey_id: None,
+            webhook: "w".to_owned(),
+            state: DeliveryState::InFlight,
+            attempts: 1,
+            due_at: at,
+            resend_of: Some(DeliveryId(1)),
+            form: 0,
+        };
+        check::<schema::Delivery>(delivery(&owed));
+        check::<schema::EventWith<schema::Delivery>>(event_with(&message, vec![delivery(&owed)]));
+        check::<schema::Resent>(resent(owed.id, DeliveryId(1)));
+        let headers = vec![("a".to_owned(), "b".to_owned())];
+        let outcome = Outcome {
+            status: Some(500),
+            error: Some(ErrorClass::Timeout),
+            detail: Some("late".to_owned()),
+            request: RequestSeen { method: "POST".to_owned(), url: "http://a/".to_owned(), headers: headers.clone() },
+            response: Some(ResponseSeen { status: 500, headers, body: b"no".to_vec(), truncated: true }),
+            phases: Phases { head_us: Some(1), total_us: 2 },
+        };
+        let attempt = Attempt { n: 1, started_at: at, finished_at: at, outcome };
+        check::<schema::DeliveryWith>(delivery_with(&owed, &[attempt], b"{}"));
+        check::<schema::Mail>(mail(&Mail {
+            id: MailId(3),
+            webhook: "w".to_owned(),
+            to: "a@example.com".to_owned(),
+            subject: "s".to_owned(),
+            text: "t".to_owned(),
+            deliveries: vec![owed.id],
+            message_id: "m".to_owned(),
+            created_at: at,
+            state: MailState::Sent,
+            attempts: 1,
+            error: None,
+        }));
+        check::<schema::Ledger>(ledger(&Ledger::default()));
+    }
+}

@@ -25,7 +25,7 @@ fn start_of_day() -> Timestamp {
 }
 
 /// Two steps, monitored, renewed yearly by its document; decides `Complete`.
-fn onboarding() -> Flow {
+pub(super) fn onboarding() -> Flow {
     let step = |id: &str, kind| StepDefinition { id: id.to_owned(), kind, title: String::new() };
     Flow {
         id: "onboarding".to_owned(),
@@ -48,7 +48,7 @@ fn started(flow: &Flow) -> Journey {
     provider::start(SEED, 1, "A-1", Environment::Sandbox, &flow, start_of_day()).expect("a valid reference")
 }
 
-fn state(journey: &Journey) -> &State {
+pub(super) fn state(journey: &Journey) -> &State {
     let provider::State::Idwise(state) = &journey.state else { panic!("a journey of IDWise") };
     state
 }
@@ -68,7 +68,7 @@ fn apply(journey: &Journey, flow: &Flow, stimulus: &Stimulus) -> Result<Transiti
 }
 
 /// A journey after the stimuli, none of which may be refused.
-fn after(flow: &Flow, path: &[&str]) -> Journey {
+pub(super) fn after(flow: &Flow, path: &[&str]) -> Journey {
     path.iter().fold(started(flow), |journey, json| apply(&journey, flow, &read(json)).expect(json).journey)
 }
 

@@ -33,7 +33,7 @@ use std::time::Duration;
 use super::movement::Move;
 use super::{
     Action, AmlChange, DeadlineAt, Event, ManualDecision, Phase, RenewalCriteria, RequiredStep, StepKind, StepState,
-    Stimulus, SystemDecision, Trigger,
+    Stimulus, SystemDecision, Trigger, magic,
 };
 use crate::chance::Weights;
 use crate::provider::{Context, DeadlineKind, Journey, Rejected, Transition};
@@ -125,13 +125,17 @@ impl Move<'_> {
         self.state.rounds = self.state.rounds.saturating_add(1);
         // A place of its own: the span must not depend on what else this stimulus draws.
         let place: [&[u8]; 3] = [b"processing", &self.journey.number.to_le_bytes(), &self.state.rounds.to_le_bytes()];
-        let span = self.flow.processing.draw(&mut self.seed.draw(&place));
+        let drawn = self.flow.processing.draw(&mut self.seed.draw(&place));
+        let span = magic::processing(&self.journey.reference_no, drawn);
         self.set_deadline(DeadlineKind::Processing, self.now + span);
     }
 
     /// S2: processing ends and the system decides; a manual decision is overtaken by that.
     fn decide(&mut self, decision: Option<&Weights<SystemDecision>>) {
-        self.state.system = decision.unwrap_or(&self.flow.decision).draw(self.draw);
+        self.state.system = match (decision, magic::decision(&self.journey.reference_no)) {
+            (None, Some(forced)) => forced,
+            _ => decision.unwrap_or(&self.flow.decision).draw(self.draw),
+        };
         self.state.manual = None;
         self.state.phase = Phase::Finished;
         self.clear_deadline(DeadlineKind::Processing);
