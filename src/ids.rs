@@ -62,7 +62,7 @@ impl FromStr for JourneyId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let error = || IdError { text: text.to_owned(), kind: "a journey id (24 hexadecimal characters)" };
         let mut id = [0; 12];
-        if text.len() != 24 || !text.is_ascii() {
+        if text.len() != 24 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(error());
         }
         for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
@@ -139,6 +139,8 @@ macro_rules! serial {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
                 text.strip_prefix($prefix)
+                    // A number's own parser would take a sign as well.
+                    .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
                     .and_then(|digits| digits.parse().ok())
                     .map($name)
                     .ok_or_else(|| IdError { text: text.to_owned(), kind: $kind })

@@ -144,7 +144,7 @@ impl Stage {
         let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api())
             .merge(inbox.router())
             .merge(provider)
-            .merge(openapi::router(&openapi::document((config.provider.as_str(), described))));
+            .merge(openapi::router(&openapi::document(config.provider, described)));
         let http = CancellationToken::new();
         let stop = http.clone();
         running.own("http", async move {
@@ -204,8 +204,7 @@ fn provider_api(config: &Config, app: &Arc<App>, address: SocketAddr) -> (Router
         }
         ProviderKind::Qoreid => {
             let keyless = if address.ip().is_loopback() { Keyless::Admitted } else { Keyless::Refused };
-            let routes = qoreid::router(app.clone(), config.qoreid.keys.clone(), keyless);
-            (routes, utoipa::openapi::OpenApi::default())
+            qoreid::router(app.clone(), config.qoreid.keys.clone(), keyless)
         }
     }
 }

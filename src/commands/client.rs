@@ -178,6 +178,8 @@ pub(super) fn local_url(listen: &str) -> Option<Url> {
 /// A problem as a person reads it.
 fn refusal(status: StatusCode, problem: &Value) -> Failure {
     let exit = match status {
+        // A flow that is not configured is a word misspelt, not something that may be there tomorrow.
+        _ if problem["code"] == "unknown_flow" => Exit::BadUsage,
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => Exit::BadUsage,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => Exit::CouldNotRun,
         status if status.is_server_error() => Exit::CouldNotRun,
@@ -272,7 +274,7 @@ mod tests {
         };
         let illegal = json!({"code": "illegal_stimulus", "detail": "cannot review an open journey", "legal": ["submit_step", "cancel"]});
         insta::assert_snapshot!(check(409, illegal), @"1 cannot review an open journey | legal now: submit_step, cancel");
-        insta::assert_snapshot!(check(400, json!({"code": "unknown_flow", "detail": "no flow x; known are a, b", "known": ["a", "b"]})), @"2 no flow x; known are a, b |");
+        insta::assert_snapshot!(check(404, json!({"code": "unknown_flow", "detail": "no flow x; known are a, b", "known": ["a", "b"]})), @"2 no flow x; known are a, b |");
         insta::assert_snapshot!(check(404, json!({"code": "not_found", "detail": "there is no delivery d1"})), @"1 there is no delivery d1 |");
         insta::assert_snapshot!(check(401, json!({"code": "unauthorized", "detail": "this server wants its token"})), @"3 this server wants its token | give it with --token or in UNDERSTUDY_TOKEN");
         insta::assert_snapshot!(check(503, json!({"code": "outbox_failed", "title": "Service Unavailable"})), @"3 Service Unavailable |");

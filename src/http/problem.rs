@@ -76,7 +76,9 @@ impl From<AppError> for Problem {
             }
             AppError::Start(_) => Problem::bad_request("invalid_reference", text),
             AppError::NoJourney(_) => Problem::not_found(text),
-            AppError::UnknownFlow { known, .. } => Problem::bad_request("unknown_flow", text).with("known", known),
+            AppError::UnknownFlow { known, .. } => {
+                Problem::new(StatusCode::NOT_FOUND, "unknown_flow", text).with("known", known)
+            }
             AppError::Overtaken => Problem::new(StatusCode::CONFLICT, "overtaken", text),
             AppError::Outbox(error) => error.into(),
         }

@@ -8,6 +8,7 @@ mod conformance;
 mod crash;
 mod house;
 mod idwise_dialects;
+mod openapi;
 mod qoreid;
 mod qoreid_customer;
 mod qoreid_signature;

@@ -31,9 +31,9 @@ pub(super) async fn show(State(app): State<Arc<App>>) -> Json<Value> {
 pub(super) async fn change(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Json<Value>, Problem> {
     const KNOWN: [&str; 4] = ["advance", "set", "rate", "mode"];
     let mut members = object(&body)?;
-    let named = members.keys().filter(|key| KNOWN.contains(&key.as_str())).count();
+    let named = members.iter().filter(|(key, value)| KNOWN.contains(&key.as_str()) && !value.is_null()).count();
     let (advance, set) = (text(&mut members, "advance")?, text(&mut members, "set")?);
-    let (rate, mode) = (members.remove("rate"), text(&mut members, "mode")?);
+    let (rate, mode) = (members.remove("rate").filter(|rate| !rate.is_null()), text(&mut members, "mode")?);
     nothing_else(&members, &KNOWN)?;
     if named != 1 {
         return Err(Problem::bad_request("bad_value", "give one of \"advance\", \"set\", \"rate\" and \"mode\""));

@@ -44,9 +44,9 @@ pub(super) struct Which {
 #[utoipa::path(
     get, path = "/api/v1/events", operation_id = "list_events", tag = "control",
     params(
-        ("journey" = Option<String>, Query, description = "only of this journey"),
-        ("cursor" = Option<String>, Query, description = "a page's `next`"),
-        ("limit" = Option<u32>, Query, description = "items on the page, 1 to 1000"),
+        ("journey" = Option<String>, Query, description = "only of this journey", pattern = "^([0-9a-fA-F]{24}|ref:.+)?$"),
+        ("cursor" = Option<String>, Query, description = "a page's `next`", pattern = "^[0-9]{0,19}$"),
+        ("limit" = Option<u32>, Query, description = "items on the page", minimum = 1, maximum = 1000),
     ),
     responses((status = 200, description = "a page", body = schema::Page<schema::EventWith<String>>), Problem),
 )]
@@ -56,14 +56,14 @@ pub(super) async fn events(
 ) -> Result<Json<Value>, Problem> {
     let pages = PageQuery { cursor: which.cursor, limit: which.limit };
     let journey = which.journey.map(|id| journeys::find(&app, &id)).transpose()?.map(|journey| journey.id);
-    let found = app.outbox.events(journey, pages.cursor()?, pages.limit())?;
+    let found = app.outbox.events(journey, pages.cursor()?, pages.limit()?)?;
     Ok(page(found, |record| shapes::event_with(&record.message, record.deliveries.iter().map(|d| json!(d)).collect())))
 }
 
 /// An event.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}", operation_id = "show_event", tag = "control",
-    params(("id" = String, Path, description = "a UUID")),
+    params(("id" = String, Path, description = "a UUID", pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")),
     responses((status = 200, description = "with its deliveries", body = schema::EventWith<schema::Delivery>), Problem),
 )]
 pub(super) async fn event(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
@@ -82,12 +82,13 @@ pub(super) async fn event(State(app): State<Arc<App>>, Path(id): Path<String>) -
 #[utoipa::path(
     get, path = "/api/v1/deliveries", operation_id = "list_deliveries", tag = "control",
     params(
-        ("state" = Option<String>, Query, description = "only in this state"),
+        ("state" = Option<String>, Query, description = "only in this state",
+            pattern = "^(waiting|in_flight|delivered|exhausted|cancelled)?$"),
         ("webhook" = Option<String>, Query, description = "only to this webhook"),
-        ("event" = Option<String>, Query, description = "only of this event"),
-        ("journey" = Option<String>, Query, description = "only about this journey"),
-        ("cursor" = Option<String>, Query, description = "a page's `next`"),
-        ("limit" = Option<u32>, Query, description = "items on the page, 1 to 1000"),
+        ("event" = Option<String>, Query, description = "only of this event", pattern = "^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"),
+        ("journey" = Option<String>, Query, description = "only about this journey", pattern = "^([0-9a-fA-F]{24}|ref:.+)?$"),
+        ("cursor" = Option<String>, Query, description = "a page's `next`", pattern = "^[0-9]{0,19}$"),
+        ("limit" = Option<u32>, Query, description = "items on the page", minimum = 1, maximum = 1000),
     ),
     responses((status = 200, description = "a page", body = schema::Page<schema::Delivery>), Problem),
 )]
@@ -99,14 +100,14 @@ pub(super) async fn list(State(app): State<Arc<App>>, Query(which): Query<Which>
         event: which.event.map(|id| id.parse().map_err(bad_id)).transpose()?,
         journey: which.journey.map(|id| journeys::find(&app, &id)).transpose()?.map(|journey| journey.id),
     };
-    let found = app.outbox.deliveries(&query, pages.cursor()?, pages.limit())?;
+    let found = app.outbox.deliveries(&query, pages.cursor()?, pages.limit()?)?;
     Ok(page(found, |delivery| shapes::delivery(&delivery)))
 }
 
 /// A delivery.
 #[utoipa::path(
     get, path = "/api/v1/deliveries/{id}", operation_id = "show_delivery", tag = "control",
-    params(("id" = String, Path, description = "`d17`")),
+    params(("id" = String, Path, description = "`d17`", pattern = "^d[0-9]{1,18}$")),
     responses((status = 200, description = "with every attempt", body = schema::DeliveryWith), Problem),
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
@@ -119,7 +120,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 /// Sends a delivery's event again.
 #[utoipa::path(
     post, path = "/api/v1/deliveries/{id}/resend", operation_id = "resend_delivery", tag = "control",
-    params(("id" = String, Path, description = "`d17`")),
+    params(("id" = String, Path, description = "`d17`", pattern = "^d[0-9]{1,18}$")),
     responses((status = 201, description = "a new delivery", body = schema::Resent), Problem),
 )]
 pub(super) async fn resend(
@@ -134,7 +135,7 @@ pub(super) async fn resend(
 /// Calls a delivery off.
 #[utoipa::path(
     post, path = "/api/v1/deliveries/{id}/cancel", operation_id = "cancel_delivery", tag = "control",
-    params(("id" = String, Path, description = "`d17`")),
+    params(("id" = String, Path, description = "`d17`", pattern = "^d[0-9]{1,18}$")),
     responses((status = 200, description = "called off", body = schema::Delivery), Problem),
 )]
 pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
@@ -146,7 +147,7 @@ pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) 
 
 /// `{"state","webhook","since","limit","dry_run"}`: what is terminal and matches is sent again, oldest first.
 #[utoipa::path(
-    post, path = "/api/v1/deliveries/resend", operation_id = "resend_deliveries", tag = "control", request_body = schema::ResendMany,
+    post, path = "/api/v1/deliveries/resend", operation_id = "resend_deliveries", tag = "control", request_body = Option<schema::ResendMany>,
     responses((status = 200, description = "what was sent again", body = schema::ResentMany), Problem),
 )]
 pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Json<Value>, Problem> {
@@ -163,15 +164,16 @@ pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole)
     let webhook = text(&mut members, "webhook")?;
     let since = text(&mut members, "since")?.map(|word| instant(&word)).transpose()?;
     let limit = match members.remove("limit") {
-        None => RESEND_MAX,
+        None | Some(Value::Null) => RESEND_MAX,
         Some(limit) => limit
-            .as_u64()
-            .filter(|n| (1..=RESEND_MAX as u64).contains(n))
+            .as_f64()
+            // `1.0` is the integer 1 in JSON's eyes.
+            .filter(|n| (1.0..=RESEND_MAX as f64).contains(n) && n.fract() == 0.0)
             .ok_or_else(|| Problem::bad_request("bad_value", format!("\"limit\" must be 1 to {RESEND_MAX}")))?
             as usize,
     };
     let dry_run = match members.remove("dry_run") {
-        None | Some(Value::Bool(false)) => false,
+        None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::Bool(true)) => true,
         Some(_) => return Err(Problem::bad_request("bad_value", "\"dry_run\" must be true or false")),
     };

@@ -34,8 +34,8 @@ pub(super) struct Which {
     params(
         ("state" = Option<String>, Query, description = "only with this state's word"),
         ("reference_no" = Option<String>, Query, description = "only with this reference"),
-        ("cursor" = Option<String>, Query, description = "a page's `next`"),
-        ("limit" = Option<u32>, Query, description = "items on the page, 1 to 1000"),
+        ("cursor" = Option<String>, Query, description = "a page's `next`", pattern = "^[0-9]{0,19}$"),
+        ("limit" = Option<u32>, Query, description = "items on the page", minimum = 1, maximum = 1000),
     ),
     responses((status = 200, description = "a page", body = schema::Page<schema::Journey>), Problem),
 )]
@@ -45,13 +45,13 @@ pub(super) async fn list(
 ) -> Result<axum::Json<Value>, Problem> {
     let pages = PageQuery { cursor: which.cursor, limit: which.limit };
     let query = JourneyQuery { state: which.state, reference_no: which.reference_no };
-    Ok(page(app.outbox.journeys(&query, pages.cursor()?, pages.limit())?, |journey| shapes::journey(&journey)))
+    Ok(page(app.outbox.journeys(&query, pages.cursor()?, pages.limit()?)?, |journey| shapes::journey(&journey)))
 }
 
 /// A journey.
 #[utoipa::path(
     get, path = "/api/v1/journeys/{id}", operation_id = "show_journey", tag = "control",
-    params(("id" = String, Path, description = "an id, or `ref:REFERENCE`")),
+    params(("id" = String, Path, description = "an id, or `ref:REFERENCE`", pattern = "^([0-9a-fA-F]{24}|ref:.+)$")),
     responses((status = 200, description = "as it is", body = schema::Journey), Problem),
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<axum::Json<Value>, Problem> {
@@ -87,7 +87,7 @@ pub(super) async fn start(State(app): State<Arc<App>>, Whole(body): Whole) -> Re
 /// Does something to a journey.
 #[utoipa::path(
     post, path = "/api/v1/journeys/{id}/stimuli", operation_id = "stimulate", tag = "control", request_body = schema::Stimulus,
-    params(("id" = String, Path, description = "an id, or `ref:REFERENCE`")),
+    params(("id" = String, Path, description = "an id, or `ref:REFERENCE`", pattern = "^([0-9a-fA-F]{24}|ref:.+)$")),
     responses((status = 200, description = "what followed", body = schema::Applied), Problem),
 )]
 pub(super) async fn stimulate(

@@ -15,19 +15,19 @@ use crate::ids::{IdError, MailId};
 #[utoipa::path(
     get, path = "/api/v1/mails", operation_id = "list_mails", tag = "control",
     params(
-        ("cursor" = Option<String>, Query, description = "a page's `next`"),
-        ("limit" = Option<u32>, Query, description = "items on the page, 1 to 1000"),
+        ("cursor" = Option<String>, Query, description = "a page's `next`", pattern = "^[0-9]{0,19}$"),
+        ("limit" = Option<u32>, Query, description = "items on the page", minimum = 1, maximum = 1000),
     ),
     responses((status = 200, description = "a page", body = schema::Page<schema::Mail>), Problem),
 )]
 pub(super) async fn list(State(app): State<Arc<App>>, Query(pages): Query<PageQuery>) -> Result<Json<Value>, Problem> {
-    Ok(page(app.outbox.mails(pages.cursor()?, pages.limit())?, |mail| shapes::mail(&mail)))
+    Ok(page(app.outbox.mails(pages.cursor()?, pages.limit()?)?, |mail| shapes::mail(&mail)))
 }
 
 /// An error mail.
 #[utoipa::path(
     get, path = "/api/v1/mails/{id}", operation_id = "show_mail", tag = "control",
-    params(("id" = String, Path, description = "`m3`")),
+    params(("id" = String, Path, description = "`m3`", pattern = "^m[0-9]{1,18}$")),
     responses((status = 200, description = "as it is", body = schema::Mail), Problem),
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {

@@ -19,7 +19,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::uri::InvalidUri;
+use axum::http::{StatusCode, Uri, header};
 use axum::middleware;
 use http_body_util::LengthLimitError;
 use serde::Deserialize;
@@ -101,8 +102,8 @@ pub struct PageQuery {
 }
 
 impl PageQuery {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+    fn limit(&self) -> Result<usize, Problem> {
+        limit(self.limit)
     }
 
     fn cursor(&self) -> Result<Option<u64>, Problem> {
@@ -110,6 +111,15 @@ impl PageQuery {
         let bad =
             |_| Problem::bad_request("bad_cursor", format!("{text:?} is no cursor: take it from a page's \"next\""));
         text.parse().map(Some).map_err(bad)
+    }
+}
+
+/// How many items are asked for.
+pub(in crate::http) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(PAGE_DEFAULT);
+    match limit {
+        1..=PAGE_MAX => Ok(limit),
+        _ => Err(Problem::bad_request("bad_value", format!("limit={limit}: a page has 1 to {PAGE_MAX} items"))),
     }
 }
 
@@ -131,17 +141,26 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A query string, refused with a problem that says what is wrong with it.
+/// A query string, refused with a problem that says what is wrong with it. A text without a value, `state=`, is as one that
+/// is not there.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        axum::extract::Query::<T>::try_from_uri(&parts.uri)
+        let given: Vec<&str> =
+            parts.uri.query().unwrap_or_default().split('&').filter(|member| has_value(member)).collect();
+        let bad = |text: String| Problem::bad_request("bad_query", text);
+        let uri: Uri = format!("/?{}", given.join("&")).parse().map_err(|error: InvalidUri| bad(error.to_string()))?;
+        axum::extract::Query::<T>::try_from_uri(&uri)
             .map(|query| Query(query.0))
-            .map_err(|error| Problem::bad_request("bad_query", error.body_text()))
+            .map_err(|error| bad(error.body_text()))
     }
+}
+
+fn has_value(member: &str) -> bool {
+    member.split_once('=').is_some_and(|(name, value)| !value.is_empty() || name == "limit")
 }
 
 /// A request's body, whole; refused with a problem where it is larger than [`BODY_MAX`] or breaks off. One that is announced
@@ -170,16 +189,17 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
     }
 }
 
-/// A body as a JSON object, whatever its content type says; nothing is an empty object.
+/// A body as a JSON object, whatever its content type says; nothing, or `null`, is an empty object.
 ///
 /// # Errors
 /// A problem with line and column.
 fn object(body: &[u8]) -> Result<serde_json::Map<String, Value>, Problem> {
-    if body.iter().all(u8::is_ascii_whitespace) {
+    if body.is_empty() {
         return Ok(serde_json::Map::new());
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(members)) => Ok(members),
+        Ok(Value::Null) => Ok(serde_json::Map::new()),
         Ok(_) => Err(Problem::bad_request("bad_json", "the body must be a JSON object")),
         Err(error) => Err(Problem::bad_request("bad_json", format!("the body is not JSON: {error}"))),
     }

@@ -22,9 +22,11 @@ macro_rules! shapes {
 
 mod refusal;
 mod requests;
+mod stimuli;
 
 pub use refusal::ProblemBody;
-pub use requests::{ChangeClock, ResendMany, StartJourney, Stimulus};
+pub use requests::{ChangeClock, ResendMany, StartJourney};
+pub use stimuli::{Stimulus, stimulus};
 
 shapes! {
     /// A journey.

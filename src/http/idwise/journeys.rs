@@ -23,7 +23,7 @@ pub(super) struct StartJourney {
     #[schema(example = "onboarding")]
     flow_id: String,
     /// The customer's own id: letters, digits and `- _ / \ , . + @`, at most 256.
-    #[schema(example = "applicant-ref-001")]
+    #[schema(example = "applicant-ref-001", pattern = r"^[A-Za-z0-9_/\\,.+@-]{1,256}$")]
     reference_no: String,
     /// Of journeys with AML; checked, and not kept.
     applicant_details: Option<ApplicantDetails>,
@@ -32,20 +32,21 @@ pub(super) struct StartJourney {
 /// Whom an AML search is about.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct ApplicantDetails {
-    #[schema(example = "Alvina Belloway")]
+    #[schema(example = "Alvina Belloway", min_length = 1, pattern = r"\S")]
     full_name: String,
     /// `2022-02-01`
-    #[schema(example = "1990-02-01")]
+    #[schema(example = "1990-02-01", format = Date)]
     birth_date: Option<String>,
     /// `male` or `female`.
-    #[schema(example = "female")]
+    #[schema(example = "female", pattern = "^(male|female)$")]
     sex: Option<String>,
 }
 
 impl ApplicantDetails {
     /// The page documents the forms. What is wrong is named by its key, never repeated.
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        let date = |text: &String| chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
+        // The length tells `2022-2-1` and years with a sign, which the parser takes.
+        let date = |text: &String| text.len() == 10 && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
         if self.full_name.trim().is_empty() {
             return Err(Refusal::bad_request("\"full_name\" is empty"));
         }

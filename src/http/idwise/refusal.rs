@@ -84,8 +84,8 @@ impl IntoResponse for Refusal {
 impl From<Rejected> for Refusal {
     fn from(rejected: Rejected) -> Self {
         match rejected.code {
-            "illegal_stimulus" => Refusal::new(StatusCode::CONFLICT, "illegal_state", rejected.message),
-            _ => Refusal::bad_request(rejected.message),
+            "unknown_step" => Refusal::missing(rejected.message),
+            _ => Refusal::new(StatusCode::CONFLICT, "illegal_state", rejected.message),
         }
     }
 }

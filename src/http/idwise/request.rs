@@ -44,7 +44,7 @@ pub(super) async fn whole(request: Request, max: usize) -> Result<axum::body::By
     axum::body::to_bytes(request.into_body(), max).await.map_err(failed)
 }
 
-/// Reads an object; its text is never repeated in a refusal.
+/// Reads an object.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let members: Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| {
         Refusal::bad_request(format!("the body is no JSON object (line {}, column {})", error.line(), error.column()))

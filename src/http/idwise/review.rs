@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,18 +17,44 @@ use crate::provider::idwise::result::failed_steps;
 use crate::provider::idwise::{ManualDecision, RequiredStep, Stimulus};
 
 /// What the reviewer decides.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Review {
-    /// `Approved`, `Rejected` or `Resubmission Requested`.
     new_decision: NewDecision,
-    /// For the provider's dashboard; never sent.
     comment: Option<String>,
-    /// Needed for `Resubmission Requested`: every step that failed must be among them.
     #[serde(default)]
     step_reviews: Vec<StepReview>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+/// What the reviewer decides, as it is described.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "the description of what `Review` reads")]
+pub(super) enum ReviewBody {
+    /// Approves or rejects.
+    Decides {
+        /// `Approved` or `Rejected`.
+        #[schema(example = "Approved", pattern = "^(Approved|Rejected)$")]
+        new_decision: String,
+        /// For the provider's dashboard; never sent.
+        comment: Option<String>,
+        /// Let be, as long as it is right.
+        #[serde(default)]
+        step_reviews: Vec<StepReview>,
+    },
+    /// Asks for steps again.
+    AsksAgain {
+        /// `Resubmission Requested`
+        #[schema(pattern = "^Resubmission Requested$")]
+        new_decision: String,
+        /// For the provider's dashboard; never sent.
+        comment: Option<String>,
+        /// Every step that failed must be among them, and one at least must be `Resubmit`.
+        #[schema(min_items = 1)]
+        step_reviews: Vec<StepReview>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
 enum NewDecision {
     Approved,
     Rejected,
@@ -36,7 +63,7 @@ enum NewDecision {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-struct StepReview {
+pub(super) struct StepReview {
     step_id: String,
     review_decision: StepDecision,
     /// The tenant's reason key; understood beyond the page.
@@ -44,7 +71,7 @@ struct StepReview {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-enum StepDecision {
+pub(super) enum StepDecision {
     Resubmit,
     Approve,
 }
@@ -61,7 +88,7 @@ pub(super) struct Reviewed {
 
 /// Decides in the system's place. [D] docs.idwise.com/reference/manual-review-journey
 #[utoipa::path(
-    post, path = "/manual-review/{journey_id}", operation_id = "manual_review", request_body = Review,
+    post, path = "/manual-review/{journey_id}", operation_id = "manual_review", request_body = ReviewBody,
     params(("journey_id" = String, Path, description = "the journey's id")),
     responses((status = 200, description = "decided", body = Reviewed), Refusal),
 )]
@@ -93,13 +120,18 @@ pub(super) async fn review(
     }))
 }
 
+/// What the body says does not go with the journey.
+fn illegal(message: impl Into<String>) -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, "illegal_state", message)
+}
+
 /// The steps that are asked for again. None that failed may be left without a decision.
 fn again(reviews: Vec<StepReview>, failed: &[&str]) -> Result<Vec<RequiredStep>, Refusal> {
     if reviews.is_empty() {
         return Err(Refusal::bad_request("\"step_reviews\" is needed for \"Resubmission Requested\""));
     }
     if let Some(forgotten) = failed.iter().find(|id| reviews.iter().all(|review| review.step_id != **id)) {
-        return Err(Refusal::bad_request(format!("step {forgotten:?} failed and has no review in \"step_reviews\"")));
+        return Err(illegal(format!("step {forgotten:?} failed and has no review in \"step_reviews\"")));
     }
     let asked: Vec<RequiredStep> = reviews
         .into_iter()
@@ -107,7 +139,7 @@ fn again(reviews: Vec<StepReview>, failed: &[&str]) -> Result<Vec<RequiredStep>,
         .map(|review| RequiredStep { step: review.step_id, reason_code: review.reason_code })
         .collect();
     match asked.is_empty() {
-        true => Err(Refusal::bad_request("no step is to be resubmitted: approve the journey instead")),
+        true => Err(illegal("no step is to be resubmitted: approve the journey instead")),
         false => Ok(asked),
     }
 }

@@ -20,10 +20,10 @@ use crate::provider::idwise::{Stimulus, result::is_concluded};
 pub(super) struct StepForm {
     #[schema(example = "12d62f80e15c1d50ff23db54")]
     journey_id: String,
-    #[schema(example = "1")]
+    #[schema(example = "1", min_length = 1, max_length = 1024)]
     step_id: String,
     /// The front of a document, or the selfie; at most 10 MiB.
-    #[schema(value_type = String, format = Binary)]
+    #[schema(value_type = String, format = Binary, min_length = 1)]
     image: Vec<u8>,
     /// The back of a document.
     #[schema(value_type = Option<String>, format = Binary)]
@@ -36,12 +36,13 @@ pub(super) struct StepForm {
 pub(super) struct StepJson {
     #[schema(example = "12d62f80e15c1d50ff23db54")]
     journey_id: String,
-    #[schema(example = "1")]
+    #[schema(example = "1", min_length = 1, max_length = 1024)]
     step_id: String,
     /// In base64.
-    #[schema(example = "aW1hZ2U=")]
+    #[schema(example = "aW1hZ2U=", format = Byte, min_length = 4)]
     image: String,
     /// In base64.
+    #[schema(format = Byte)]
     image2: Option<String>,
 }
 
@@ -61,7 +62,7 @@ pub(super) struct CustomStep {
     #[schema(example = "12d62f80e15c1d50ff23db54")]
     journey_id: String,
     /// The customer's own; any text.
-    #[schema(example = "gov-db")]
+    #[schema(example = "gov-db", min_length = 1)]
     step_id: String,
 }
 

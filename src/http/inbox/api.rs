@@ -10,8 +10,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Inbox, KEPT, Received};
-use crate::http::api::{Path, Query, schema};
+use super::{Inbox, Received};
+use crate::http::api::{Path, Query, limit, schema};
 use crate::http::problem::Problem;
 
 impl Inbox {
@@ -54,8 +54,8 @@ struct Paging {
     get, path = "/api/v1/inbox/{name}", operation_id = "list_received", tag = "control",
     params(
         ("name" = String, Path, description = "the inbox"),
-        ("cursor" = Option<u64>, Query, description = "a page's `next`"),
-        ("limit" = Option<u32>, Query, description = "items on the page, 1 to 1000"),
+        ("cursor" = Option<String>, Query, description = "a page's `next`", pattern = "^[0-9]{0,19}$"),
+        ("limit" = Option<u32>, Query, description = "items on the page", minimum = 1, maximum = 1000),
     ),
     responses((status = 200, description = "a page", body = schema::ReceivedPage), Problem),
 )]
@@ -66,7 +66,7 @@ async fn list(
 ) -> Result<Json<Value>, Problem> {
     let redactor = inbox.held().redactor.clone();
     let below = paging.cursor.unwrap_or(u64::MAX);
-    let limit = paging.limit.unwrap_or(100).clamp(1, KEPT);
+    let limit = limit(paging.limit)?;
     let mut older = inbox.received(&name);
     older.retain(|received| received.n < below);
     let page: Vec<&Arc<Received>> = older.iter().rev().take(limit).collect();

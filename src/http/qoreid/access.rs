@@ -104,7 +104,11 @@ impl Desk {
     }
 }
 
-/// `POST /token`
+/// Exchanges a key pair for a token. docs.qoreid.com/reference/get-client-token
+#[utoipa::path(
+    post, path = "/token", operation_id = "token", request_body = super::schema::Pair,
+    responses((status = 201, description = "a token", body = super::schema::Token), Refusal), security(()),
+)]
 pub(super) async fn token(State(desk): State<Arc<Desk>>, body: Bytes) -> Result<Response, Refusal> {
     let mut form = super::form::Form::read(&body)?;
     let (client, secret) = (form.needed("clientId"), form.needed("secret"));

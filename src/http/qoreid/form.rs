@@ -10,6 +10,9 @@ use crate::provider::qoreid::Applicant;
 /// A member may have so many characters: what is kept of a verification stays small.
 const LONGEST: usize = 500;
 
+/// The largest number that is taken.
+const COUNT_MAX: f64 = 2_147_483_647.0;
+
 /// A body on its way into a submission.
 #[derive(Debug, Default)]
 pub(super) struct Form {
@@ -29,12 +32,11 @@ impl Form {
         }
     }
 
-    /// A text that may be absent; a number is taken as its digits.
+    /// A text that may be absent.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let text = match self.members.get(name)? {
             Value::Null => return None,
             Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
             _ => {
                 self.wrong.push(format!("{}{name} must be a string", self.prefix));
                 return None;
@@ -55,6 +57,17 @@ impl Form {
             self.wrong.push(format!("{}{name} should not be empty", self.prefix));
         }
         text.unwrap_or_default()
+    }
+
+    /// A number above zero that may be absent.
+    pub(super) fn count(&mut self, name: &str) -> Option<u64> {
+        let number = self.members.get(name).filter(|value| !value.is_null())?;
+        // `120.0` is the integer 120 in JSON's eyes.
+        let count = number.as_f64().filter(|n| (1.0..=COUNT_MAX).contains(n) && n.fract() == 0.0);
+        if count.is_none() {
+            self.wrong.push(format!("{}{name} must be a positive number", self.prefix));
+        }
+        count.map(|count| count as u64)
     }
 
     /// A truth that may be absent.

@@ -10,11 +10,18 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::form::Form;
-use super::{Desk, Refusal, answer, state_of, submit};
+use super::{Desk, Refusal, answer, schema, state_of, submit};
 use crate::provider::qoreid::wire::{Subject, body};
 use crate::provider::qoreid::{Json, Lookup, Phase, Product, Submission};
 
-/// Of a look-up whose number stands in the body: `nuban`.
+/// Looks up a number that stands in the body.
+#[utoipa::path(
+    post, path = "/v1/ng/identities/{product}", operation_id = "look_up_account",
+    request_body = schema::AccountLookUp,
+    params(("product" = String, Path, description = "`nuban`", pattern = "^nuban$")),
+    responses((status = 200, description = "what was found", body = schema::Identity), Refusal),
+    security(("qoreid_token" = [])),
+)]
 pub(super) async fn without_number(
     State(desk): State<Arc<Desk>>,
     Path(product): Path<String>,
@@ -24,7 +31,16 @@ pub(super) async fn without_number(
     look_up(&desk, &headers, &product, None, &body).await
 }
 
-/// Of a look-up whose number stands in the path.
+/// Looks up a number that stands in the path.
+#[utoipa::path(
+    post, path = "/v1/ng/identities/{product}/{number}", operation_id = "look_up", request_body = schema::LookUp,
+    params(
+        ("product" = String, Path, description = "which register", pattern = "^(nin|nin-phone|bvn-basic|virtual-nin)$"),
+        ("number" = String, Path, description = "whose", pattern = "^[0-9A-Za-z]{1,100}$"),
+    ),
+    responses((status = 200, description = "what was found", body = schema::Identity), Refusal),
+    security(("qoreid_token" = [])),
+)]
 pub(super) async fn with_number(
     State(desk): State<Arc<Desk>>,
     Path((product, number)): Path<(String, String)>,

@@ -11,6 +11,7 @@
 mod access;
 mod form;
 mod identities;
+mod schema;
 mod sessions;
 mod verifications;
 
@@ -18,10 +19,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use serde_json::json;
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, OpenApi as _};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::apply::{Answer, NewJourney};
 use crate::app::{App, AppError};
@@ -47,25 +52,45 @@ pub enum Keyless {
     Refused,
 }
 
-/// The provider's routes over `app`, for those who hold one of `keys`.
-pub fn router(app: Arc<App>, keys: BTreeMap<Environment, ApiKey>, keyless: Keyless) -> Router {
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(schema::ErrorBody)))]
+struct Schemas;
+
+/// The provider's routes over `app`, for those who hold one of `keys`, with their description.
+pub fn router(app: Arc<App>, keys: BTreeMap<Environment, ApiKey>, keyless: Keyless) -> (Router, OpenApi) {
     let access = access::Access::new(keys, keyless, app.environment);
-    Router::new()
-        .route("/token", post(access::token))
-        .route("/v1/ng/identities/{product}", post(identities::without_number))
-        .route("/v1/ng/identities/{product}/{number}", post(identities::with_number))
-        .route("/v1/addresses", post(verifications::address))
-        .route("/v1/addresses/pro", post(verifications::address))
-        .route("/v1/employments", post(verifications::employment))
-        .route("/v1/guarantors", post(verifications::guarantor))
-        .route("/v1/properties", post(verifications::property))
-        .route("/v1/addresses/{id}", get(verifications::show_address))
-        .route("/v1/employments/{id}", get(verifications::show_employment))
-        .route("/v1/guarantors/{id}", get(verifications::show_guarantor))
-        .route("/v1/properties/{id}", get(verifications::show_property))
-        .route("/v1/sessions", post(sessions::mint))
+    let (router, described) = routes().split_for_parts();
+    let router = router
         .route("/v1/{*rest}", any(missing))
-        .with_state(Arc::new(Desk { app, access, sessions: sessions::Sessions::default() }))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::new(Desk { app, access, sessions: sessions::Sessions::default() }));
+    (router, described)
+}
+
+/// The description alone.
+pub fn openapi() -> OpenApi {
+    routes().into_openapi()
+}
+
+fn routes() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::with_openapi(Schemas::openapi())
+        .routes(routes!(access::token))
+        .routes(routes!(identities::without_number))
+        .routes(routes!(identities::with_number))
+        .routes(routes!(verifications::address))
+        .routes(routes!(verifications::address_pro))
+        .routes(routes!(verifications::employment))
+        .routes(routes!(verifications::guarantor))
+        .routes(routes!(verifications::property))
+        .routes(routes!(verifications::show_address))
+        .routes(routes!(verifications::show_employment))
+        .routes(routes!(verifications::show_guarantor))
+        .routes(routes!(verifications::show_property))
+        .routes(routes!(sessions::mint))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("Cannot {method} {}", uri.path()))
 }
 
 async fn missing(uri: Uri) -> Refusal {
@@ -97,6 +122,23 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = json!({ "statusCode": self.status.as_u16(), "message": self.message });
         (self.status, axum::Json(body)).into_response()
+    }
+}
+
+/// Every status that a refusal may have, for the description of a route.
+impl IntoResponses for Refusal {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let rows = [
+            ("400", "something is wrong with the request"),
+            ("401", "no token, or none that is good"),
+            ("404", "there is no such thing in the caller's environment"),
+            ("409", "it was done already, or the key was used for something else"),
+            ("413", "it is too large"),
+            ("503", "the source, or the store, is not available"),
+        ];
+        let content = || ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+        let response = |text| ResponseBuilder::new().description(text).content("application/json", content()).build();
+        rows.into_iter().map(|(status, text)| (status.to_owned(), RefOr::T(response(text)))).collect()
     }
 }
 

@@ -35,7 +35,13 @@ struct Minted {
 #[derive(Debug, Default)]
 pub(super) struct Sessions(Mutex<(VecDeque<Minted>, u64)>);
 
-/// `POST /v1/sessions`
+/// Mints a session for the SDK. docs.qoreid.com/docs/sdk-session-tokens
+#[utoipa::path(
+    post, path = "/v1/sessions", operation_id = "mint_session", request_body = super::schema::AnySession,
+    params(("Idempotency-Key" = Option<String>, Header, description = "a repetition gets the first answer")),
+    responses((status = 201, description = "a session", body = super::schema::Minted), Refusal),
+    security(("qoreid_pair" = [])),
+)]
 pub(super) async fn mint(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
     let environment = desk.admit_basic(&headers)?;
     let lasts = check(&body)?;
@@ -88,10 +94,13 @@ fn check(body: &[u8]) -> Result<Duration, Refusal> {
         }
         _ => {}
     }
-    let seconds = form.text("ttlSeconds").map(|text| text.parse::<u64>().ok().filter(|seconds| *seconds > 0));
-    if seconds == Some(None) {
-        form.complain("ttlSeconds must be a positive number");
+    if form.has("productCode") {
+        form.needed("productCode");
     }
+    form.text("subjectRef");
+    form.count("workflowId");
+    form.count("maxAttempts");
+    let seconds = form.count("ttlSeconds");
     form.finish()?;
-    Ok(seconds.flatten().map_or(LONGEST, Duration::from_secs).min(LONGEST))
+    Ok(seconds.map_or(LONGEST, Duration::from_secs).min(LONGEST))
 }

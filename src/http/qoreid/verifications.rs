@@ -11,14 +11,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::form::Form;
-use super::{Desk, Refusal, answer, state_of, submit};
+use super::{Desk, Refusal, answer, schema, state_of, submit};
 use crate::app::AppError;
 use crate::outbox::JourneyQuery;
 use crate::provider::Journey;
 use crate::provider::qoreid::wire::{Subject, body};
 use crate::provider::qoreid::{Json, Product, Submission};
 
-/// `POST /v1/addresses` and `/v1/addresses/pro`
+/// Has an address visited.
+#[utoipa::path(
+    post, path = "/v1/addresses", operation_id = "submit_address", request_body = schema::Place,
+    responses((status = 201, description = "submitted", body = schema::Verification), Refusal),
+    security(("qoreid_token" = [])),
+)]
 pub(super) async fn address(
     State(desk): State<Arc<Desk>>,
     headers: HeaderMap,
@@ -27,7 +32,26 @@ pub(super) async fn address(
     take(&desk, &headers, Product::Address, &body, located).await
 }
 
-/// `POST /v1/properties`
+/// Has an address visited; what the page adds about the building is let be.
+#[utoipa::path(
+    post, path = "/v1/addresses/pro", operation_id = "submit_address_pro", request_body = schema::Place,
+    responses((status = 201, description = "submitted", body = schema::Verification), Refusal),
+    security(("qoreid_token" = [])),
+)]
+pub(super) async fn address_pro(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    take(&desk, &headers, Product::Address, &body, located).await
+}
+
+/// Has a property visited.
+#[utoipa::path(
+    post, path = "/v1/properties", operation_id = "submit_property", request_body = schema::Place,
+    responses((status = 201, description = "submitted", body = schema::Verification), Refusal),
+    security(("qoreid_token" = [])),
+)]
 pub(super) async fn property(
     State(desk): State<Arc<Desk>>,
     headers: HeaderMap,
@@ -36,7 +60,12 @@ pub(super) async fn property(
     take(&desk, &headers, Product::Property, &body, located).await
 }
 
-/// `POST /v1/employments`
+/// Has an employer asked.
+#[utoipa::path(
+    post, path = "/v1/employments", operation_id = "submit_employment", request_body = schema::Employment,
+    responses((status = 201, description = "submitted", body = schema::Verification), Refusal),
+    security(("qoreid_token" = [])),
+)]
 pub(super) async fn employment(
     State(desk): State<Arc<Desk>>,
     headers: HeaderMap,
@@ -55,7 +84,12 @@ pub(super) async fn employment(
     take(&desk, &headers, Product::Employment, &body, read).await
 }
 
-/// `POST /v1/guarantors`
+/// Has a guarantor asked.
+#[utoipa::path(
+    post, path = "/v1/guarantors", operation_id = "submit_guarantor", request_body = schema::Guarantor,
+    responses((status = 201, description = "submitted", body = schema::Verification), Refusal),
+    security(("qoreid_token" = [])),
+)]
 pub(super) async fn guarantor(
     State(desk): State<Arc<Desk>>,
     headers: HeaderMap,
@@ -118,13 +152,37 @@ macro_rules! read_back {
 }
 
 read_back!(
-    /// `GET /v1/addresses/{id}`
+    /// A verification as it is now.
+    #[utoipa::path(
+        get, path = "/v1/addresses/{id}", operation_id = "show_address",
+        params(("id" = u64, Path, description = "as it was submitted under")),
+        responses((status = 200, description = "as it is now", body = schema::Verification), Refusal),
+        security(("qoreid_token" = [])),
+    )]
     show_address: Address,
-    /// `GET /v1/employments/{id}`
+    /// A verification as it is now.
+    #[utoipa::path(
+        get, path = "/v1/employments/{id}", operation_id = "show_employment",
+        params(("id" = u64, Path, description = "as it was submitted under")),
+        responses((status = 200, description = "as it is now", body = schema::Verification), Refusal),
+        security(("qoreid_token" = [])),
+    )]
     show_employment: Employment,
-    /// `GET /v1/guarantors/{id}`
+    /// A verification as it is now.
+    #[utoipa::path(
+        get, path = "/v1/guarantors/{id}", operation_id = "show_guarantor",
+        params(("id" = u64, Path, description = "as it was submitted under")),
+        responses((status = 200, description = "as it is now", body = schema::Verification), Refusal),
+        security(("qoreid_token" = [])),
+    )]
     show_guarantor: Guarantor,
-    /// `GET /v1/properties/{id}`
+    /// A verification as it is now.
+    #[utoipa::path(
+        get, path = "/v1/properties/{id}", operation_id = "show_property",
+        params(("id" = u64, Path, description = "as it was submitted under")),
+        responses((status = 200, description = "as it is now", body = schema::Verification), Refusal),
+        security(("qoreid_token" = [])),
+    )]
     show_property: Property
 );
 

@@ -21,7 +21,7 @@ fn d5_what_is_refused_says_why_and_creates_nothing() {
         (journeys, "[1]", 400, "bad_json", "object"),
         (journeys, "{}", 400, "missing_key", "flow"),
         (journeys, r#"{"flow":"onboarding"}"#, 400, "missing_key", "reference_no"),
-        (journeys, r#"{"flow":"onboardin","reference_no":"A"}"#, 400, "unknown_flow", "onboarding"),
+        (journeys, r#"{"flow":"onboardin","reference_no":"A"}"#, 404, "unknown_flow", "onboarding"),
         (journeys, r#"{"flow":"onboarding","reference_no":"A","flwo":1}"#, 400, "unknown_key", "flwo"),
         (journeys, r#"{"flow":"onboarding","reference_no":7}"#, 400, "bad_value", "reference_no"),
         (journeys, r#"{"flow":"onboarding","reference_no":"A","environment":"prod"}"#, 400, "bad_value", "sandbox"),
@@ -64,6 +64,8 @@ fn d5_what_is_refused_says_why_and_creates_nothing() {
     let gets = [
         ("/api/v1/deliveries?state=lost", 400, "bad_value"),
         ("/api/v1/deliveries?limit=many", 400, "bad_query"),
+        ("/api/v1/events?limit=0", 400, "bad_value"),
+        ("/api/v1/journeys?limit=1001", 400, "bad_value"),
         ("/api/v1/journeys?cursor=x", 400, "bad_cursor"),
         ("/api/v1/events/x", 400, "bad_id"),
         ("/api/v1/mails/m1", 404, "not_found"),

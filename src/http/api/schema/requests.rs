@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 shapes! {
     /// A journey to be started.
     StartJourney {
-        /// The id of a `[[flow]]`.
+        /// The id of a `[[flow]]`; of QoreID also a product.
         #[schema(example = "onboarding")]
         flow: String,
         /// The customer's own id.
-        #[schema(example = "A-1")]
+        #[schema(example = "A-1", pattern = r"^[A-Za-z0-9_/\\,.+@-]{1,256}$")]
         reference_no: String,
         /// `sandbox` or `live`; the server's own when absent.
-        #[schema(example = "sandbox")]
+        #[schema(example = "sandbox", pattern = "^(sandbox|live)$")]
         environment: Option<String>,
         /// Makes the call idempotent.
         key: Option<String>,
@@ -23,12 +23,12 @@ shapes! {
     /// Which deliveries to send again.
     ResendMany {
         /// `exhausted` when absent; `delivered` and `cancelled` are possible.
-        #[schema(example = "exhausted")]
+        #[schema(example = "exhausted", pattern = "^(exhausted|delivered|cancelled)$")]
         state: Option<String>,
         /// Only to this webhook.
         webhook: Option<String>,
         /// Only those due since; RFC 3339.
-        #[schema(example = "2026-11-20T08:00:00Z")]
+        #[schema(example = "2026-11-20T08:00:00Z", format = DateTime)]
         since: Option<String>,
         /// At most so many.
         #[schema(minimum = 1, maximum = 10_000)]
@@ -36,31 +36,48 @@ shapes! {
         /// Only says what would be sent.
         dry_run: Option<bool>,
     }
+}
 
-    /// What is done to the clock: exactly one of these.
-    ChangeClock {
-        /// By a span.
-        #[schema(example = "1h")]
-        advance: Option<String>,
-        /// To an instant, RFC 3339.
-        set: Option<String>,
+shapes! {
+    /// Forward by a span.
+    Advance {
+        /// The span.
+        #[schema(example = "1h", pattern = "^[1-9][0-9]{0,2}(ms|s|m|h|d)( [1-9][0-9]{0,2}(ms|s|m|h|d))?$")]
+        advance: String,
+    }
+
+    /// Forward to an instant.
+    SetClock {
+        /// RFC 3339.
+        #[schema(example = "2027-01-01T00:00:00Z", format = DateTime)]
+        set: String,
+    }
+
+    /// To another pace.
+    SetRate {
         /// Provider seconds per real second.
-        rate: Option<f64>,
+        #[schema(exclusive_minimum = 0, maximum = 1_000_000_000)]
+        rate: f64,
+    }
+
+    /// To another mode.
+    SetMode {
         /// `manual` or `real`.
-        mode: Option<String>,
+        #[schema(example = "manual", pattern = "^(manual|real)$")]
+        mode: String,
     }
 }
 
-/// What is done to a journey: `do`, and the arguments that go with it.
+/// What is done to the clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Stimulus {
-    /// One of the journey's legal stimuli.
-    #[serde(rename = "do")]
-    #[schema(example = "submit_step")]
-    pub stimulus: String,
-    /// Makes the call idempotent.
-    pub key: Option<String>,
-    /// Of `submit_step`; other stimuli have others.
-    #[schema(example = "1")]
-    pub step: Option<String>,
+#[serde(untagged)]
+pub enum ChangeClock {
+    /// Forward by a span.
+    Advance(Advance),
+    /// Forward to an instant.
+    Set(SetClock),
+    /// To another pace.
+    Rate(SetRate),
+    /// To another mode.
+    Mode(SetMode),
 }
