@@ -1,6 +1,7 @@
-"""A customer's backend, with the standard library only: it submits over the provider's API, takes webhooks, checks their
-signature, tells duplicates, and ends with the provider's decision.
+"""A customer's backend, with the standard library only: it starts a verification over the provider's API, submits what is
+asked for, takes webhooks, tells duplicates, fetches the result, and ends with the provider's decision.
 
+    python3 customer.py --provider idwise --server http://127.0.0.1:4740 --listen 8080
     python3 customer.py --provider qoreid --server http://127.0.0.1:4740 --listen 8080
 
 It takes webhooks at /hook of the port that it prints; `--listen 0` chooses one, and `--server -` reads the server's URL
@@ -8,6 +9,7 @@ from stdin once that port is known.
 """
 
 import argparse
+import base64
 import hashlib
 import hmac
 import http.server
@@ -16,14 +18,32 @@ import queue
 import sys
 import threading
 import urllib.request
+import uuid
 
 
 def call(url, body=None, headers=None):
-    """One request; POST when there is a body."""
-    data = None if body is None else json.dumps(body).encode()
+    """One request; POST when there is a body, which is JSON unless it is bytes already."""
+    data = json.dumps(body).encode() if isinstance(body, dict) else body
     request = urllib.request.Request(url, data, {"content-type": "application/json", **(headers or {})})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
+
+
+def form(texts, files):
+    """A multipart body and its headers: texts by name, and the bytes of files by name."""
+    boundary = uuid.uuid4().hex
+    head = f'--{boundary}\r\ncontent-disposition: form-data; name="'
+    parts = [f'{head}{name}"\r\n\r\n{text}\r\n'.encode() for name, text in texts.items()]
+    for name, content in files.items():
+        opening = f'{head}{name}"; filename="{name}.jpg"\r\ncontent-type: image/jpeg\r\n\r\n'
+        parts += [opening.encode(), content, b"\r\n"]
+    parts.append(f"--{boundary}--\r\n".encode())
+    return b"".join(parts), {"content-type": f"multipart/form-data; boundary={boundary}"}
+
+
+def basic(user, password):
+    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"authorization": f"Basic {pair}"}
 
 
 def receiver(port, events, genuine):
@@ -47,6 +67,40 @@ def receiver(port, events, genuine):
     return server.server_address[1]
 
 
+def once(events, key):
+    """Every event that was not there before, by its key; repetitions are told and dropped."""
+    seen = set()
+    while True:
+        event = events.get(timeout=30)
+        if key(event) in seen:
+            print(f"repeated {key(event)}", flush=True)
+            continue
+        seen.add(key(event))
+        yield event
+
+
+def idwise(server, events, args):
+    """A journey of two steps: a document as a form, a selfie as JSON. The end of it is told by a webhook."""
+    headers = basic(args.client, args.secret)
+    start = {"flow_id": args.flow, "reference_no": args.reference}
+    journey = call(f"{server}/journey/v2/start-journey", start, headers)["journey_id"]
+    photo = b"\xff\xd8\xff\xe0 stands for a photo"
+    body, of_form = form({"journey_id": journey, "step_id": "1"}, {"image": photo, "image2": photo})
+    call(f"{server}/journey/v2/process-journey-step", body, {**headers, **of_form})
+    selfie = {"journey_id": journey, "step_id": "2", "image": base64.b64encode(photo).decode()}
+    call(f"{server}/journey/v2/process-journey-step", selfie, headers)
+    for event in once(events, lambda event: event["body"]["eventId"]):
+        if event["body"].get("journeyId") != journey:
+            continue
+        print(f"told {event['event']}", flush=True)
+        if event["event"] == "Finished Journey":
+            break
+    result = call(f"{server}/journey/v2/{journey}", None, headers)
+    assert result["reference_number"] == args.reference, "the result is of somebody else"
+    assert result["system_decision"] == event["body"]["systemDecision"], "the webhook and the result disagree"
+    return result["final_decision"]
+
+
 def qoreid(server, events, args):
     """An identity, which is answered at once, and an address, whose end a webhook tells."""
     token = call(f"{server}/token", {"clientId": args.client, "secret": args.secret})["accessToken"]
@@ -67,19 +121,19 @@ def qoreid(server, events, args):
         },
         headers,
     )
-    seen = set()
-    while True:
-        event = events.get(timeout=30)
-        # QoreID's webhooks have no id: what they are about and what happened is the key.
-        key = (event["event"], event["event_type"], event["data"]["id"])
-        if key in seen or event["data"]["id"] != submitted["id"]:
-            continue
-        seen.add(key)
-        if event["event_type"] == "verification_completed":
+    # QoreID's webhooks have no id: what they are about and what happened is the key.
+    for event in once(events, lambda event: (event["event"], event["event_type"], event["data"]["id"])):
+        if event["data"]["id"] == submitted["id"] and event["event_type"] == "verification_completed":
             break
     result = call(f"{server}/v1/addresses/{submitted['id']}", None, headers)
     assert result["status"] == event["data"]["address"]["status"], "the webhook and the result disagree"
     return result["status"]["status"]
+
+
+def idwise_basic(secret):
+    """Whether a request bears the credentials that the webhook was configured with; IDWise signs nothing."""
+    expected = basic("hook", secret)["authorization"]
+    return lambda headers, body: hmac.compare_digest(headers.get("authorization", ""), expected)
 
 
 def qoreid_signed(secret):
@@ -92,7 +146,7 @@ def qoreid_signed(secret):
     return genuine
 
 
-PROVIDERS = {"qoreid": (qoreid, qoreid_signed)}
+PROVIDERS = {"idwise": (idwise, idwise_basic), "qoreid": (qoreid, qoreid_signed)}
 
 
 def main():
@@ -101,9 +155,10 @@ def main():
     parser.add_argument("--server", required=True, help="the provider's URL, or - to read it from stdin")
     parser.add_argument("--listen", type=int, default=0, help="the port for webhooks")
     parser.add_argument("--reference", default="CUSTOMER-1")
-    parser.add_argument("--client", default="customer")
-    parser.add_argument("--secret", default="customer-secret")
-    parser.add_argument("--webhook-secret", default="your_webhook_secret")
+    parser.add_argument("--flow", default="onboarding", help="of IDWise: what the journey goes through")
+    parser.add_argument("--client", default="customer", help="the API key")
+    parser.add_argument("--secret", default="customer-secret", help="the API secret")
+    parser.add_argument("--webhook-secret", default="your_webhook_secret", help="the password, or the signing secret")
     args = parser.parse_args()
     play, genuine = PROVIDERS[args.provider]
     events = queue.Queue()
