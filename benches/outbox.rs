@@ -68,7 +68,15 @@ fn commit(n: u64, journeys: u64) -> Commit {
     let webhook = Arc::from(format!("hook-{}", n % LANES));
     let to = vec![NewDelivery { webhook, due_at: at(n), ordered: false, form: 0 }];
     let expected_version = (version > 1).then(|| version - 1);
-    Commit { journey, expected_version, messages: vec![NewMessage { message, to }], key: None, fired: None, now: at(n) }
+    Commit {
+        journey,
+        expected_version,
+        messages: vec![NewMessage { message, to }],
+        key: None,
+        fired: None,
+        note: None,
+        now: at(n),
+    }
 }
 
 async fn produce(outbox: &Arc<SledOutbox>, from: u64, count: u64, producers: u64) {

@@ -232,6 +232,11 @@ impl ProviderClock {
         Ok(())
     }
 
+    /// Changes whenever the clock was moved, or runs otherwise than before.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Anchor> {
         self.anchor.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -26,6 +26,7 @@ pub mod provider;
 pub mod reader;
 pub mod rng;
 pub mod scenario;
+pub mod schedule;
 pub mod secret;
 pub mod stage;
 pub mod transport;

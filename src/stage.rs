@@ -120,6 +120,7 @@ impl Stage {
             start: staging.start,
             store: staging.store,
             flows,
+            schedule: config.schedule.clone(),
             endpoints: webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect(),
             http: HttpSettings {
                 reach: config.delivery.reach.clone(),
@@ -161,7 +162,7 @@ impl Stage {
         base_of(self.address)
     }
 
-    /// Takes over webhooks and flows of another configuration; what is under way goes on.
+    /// Takes over webhooks, flows and schedule of another configuration; what is under way goes on.
     pub async fn reconfigure(&self, config: &Config) {
         let base = self.url();
         let app = &self.running.app;
@@ -169,6 +170,9 @@ impl Stage {
         self.inbox.set_redactor(redactor.clone());
         self.running.set_redactor(redactor);
         app.set_flows(config.flows.clone());
+        if let Err(error) = app.set_schedule(config.schedule.clone()).await {
+            tracing::error!(%error, "the schedule could not be taken over");
+        }
         app.set_endpoints(config.webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect()).await;
     }
 

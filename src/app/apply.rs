@@ -14,7 +14,7 @@ use crate::clock::{Clock as _, Timestamp};
 use crate::delivery::engine::{Input, LaneKey};
 use crate::ids::{EventId, JourneyId};
 use crate::message::{Endpoint, Form, Message};
-use crate::outbox::{Commit, DueDeadlineRow, NewDelivery, NewKey, NewMessage, OutboxError};
+use crate::outbox::{Commit, DueDeadlineRow, NewDelivery, NewKey, NewMessage, Note, OutboxError};
 use crate::provider::{
     self, Context, Deadline, DeadlineKind, Dialect, Environment, Event, Journey, Rejected, Rendered, StartError,
     Stimulus,
@@ -110,6 +110,8 @@ pub struct Manner<'a> {
     pub scripted: &'a [DeadlineKind],
     /// The deadline whose falling due this is. One that the journey does not have any more does nothing.
     pub fired: Option<DueDeadlineRow>,
+    /// A note that is kept with what follows.
+    pub note: Option<Note>,
     /// The chance of it; by journey and version when absent.
     pub draw: Option<Draw>,
 }
@@ -145,6 +147,7 @@ impl App {
             expected_version: None,
             messages,
             fired: None,
+            note: None,
             now,
         };
         self.commit(None, stimulus, commit, journey, events).await
@@ -182,6 +185,7 @@ impl App {
             expected_version: Some(journey.version),
             messages,
             fired: manner.fired.map(|row| row.lease),
+            note: manner.note,
             now,
         };
         self.commit(Some(turn), said(stimulus), commit, decided.journey, events).await
@@ -265,7 +269,7 @@ impl App {
         events: Vec<Message>,
     ) -> Result<Answer, AppError> {
         let (outbox, inputs, watcher) = (self.outbox.clone(), self.inputs.clone(), self.watcher.clone());
-        let deadlines_changed = self.deadlines_changed.clone();
+        let (deadlines_changed, renewals_changed) = (self.deadlines_changed.clone(), self.renewals_changed.clone());
         self.see_through(async move {
             let _turn = turn;
             let due = commit.now;
@@ -283,6 +287,9 @@ impl App {
             }
             if !journey.deadlines.is_empty() {
                 deadlines_changed.notify_one();
+            }
+            if journey.deadlines.iter().any(|deadline| deadline.kind == DeadlineKind::RenewalDue) {
+                renewals_changed.notify_one();
             }
             let applied = Applied { at: due, stimulus, journey, events };
             if let Some(watcher) = watcher {

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::app::apply::{AppError, Manner};
 use crate::clock::{Clock as _, Timestamp};
 use crate::outbox::{Commit, DueDeadlineRow, OutboxError, Settlement};
-use crate::provider::{self, Deadline};
+use crate::provider::{self, Deadline, DeadlineKind};
 
 /// A deadline whose journey's flow is not configured is looked at again so much later, in provider time.
 const LOOK_FOR_FLOW_AFTER: Duration = Duration::from_secs(3_600);
@@ -24,13 +24,20 @@ impl App {
     /// # Errors
     /// Only when the outbox is broken.
     pub async fn fire_due(&self) -> Result<Option<Timestamp>, OutboxError> {
-        self.fire_due_until(&CancellationToken::new()).await
+        self.fire_until(&DeadlineKind::ALL, None, &CancellationToken::new()).await
     }
 
-    /// As [`App::fire_due`], but no further deadline is fired once `stop` is cancelled: what is left is given back.
-    async fn fire_due_until(&self, stop: &CancellationToken) -> Result<Option<Timestamp>, OutboxError> {
+    /// Fires the deadlines of the given kinds that were due at `until`, or are at this instant. No further one is fired
+    /// once `stop` is cancelled: what is left is given back.
+    pub(super) async fn fire_until(
+        &self,
+        kinds: &[DeadlineKind],
+        until: Option<Timestamp>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Timestamp>, OutboxError> {
         loop {
-            let claim = self.outbox.claim_deadlines(self.clock.now(), BATCH).await?;
+            let until = until.unwrap_or_else(|| self.clock.now());
+            let claim = self.outbox.claim_deadlines(kinds, until, BATCH).await?;
             if claim.rows.is_empty() {
                 return Ok(claim.next_due);
             }
@@ -45,14 +52,14 @@ impl App {
         }
     }
 
-    /// Fires deadlines as they fall due, until stopped.
+    /// Fires deadlines as they fall due, until stopped; those that are a job's to begin are left to it.
     ///
     /// # Errors
     /// Only when the outbox is broken.
     pub async fn fire_deadlines(&self, stop: CancellationToken) -> Result<(), OutboxError> {
         loop {
             let changed = self.deadlines_changed.notified();
-            let next = self.fire_due_until(&stop).await?;
+            let next = self.fire_until(self.agenda.own_deadlines(), None, &stop).await?;
             let sleep = async {
                 match next {
                     Some(at) => self.clock.sleep_until(at).await,
@@ -118,7 +125,7 @@ impl App {
         let expected_version = Some(journey.version);
         journey.version += 1;
         let fired = Some(row.lease);
-        let commit = Commit { journey, expected_version, messages: Vec::new(), key: None, fired, now };
+        let commit = Commit { journey, expected_version, messages: Vec::new(), key: None, fired, note: None, now };
         match self.outbox.commit(commit).await {
             Ok(_) => Ok(()),
             Err(OutboxError::Conflict) => {

@@ -4,10 +4,13 @@
 //!   API, scenario, deadline ──> App::apply ──> transition ──> commit (durable) ──> lanes are told
 //! ```
 //!
-//! [`run`] starts and stops it; [`time`] moves its clock; [`deadlines`] lets journeys' own deadlines fire.
+//! [`run`] starts and stops it; [`time`] moves its clock; [`deadlines`] lets journeys' own deadlines
+//! fire, and `jobs` runs the schedule.
 
+mod agenda;
 pub mod apply;
 pub mod deadlines;
+mod jobs;
 pub mod owed;
 pub mod run;
 pub mod time;
@@ -29,6 +32,7 @@ use crate::outbox::Outbox;
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
 
+use agenda::Agenda;
 pub use apply::{AppError, Applied, Keyed, NewJourney};
 
 /// How many journeys can be worked on at once: stimuli to one journey wait for each other, others rarely do.
@@ -57,8 +61,12 @@ pub struct App {
     inputs: mpsc::Sender<Input>,
     /// Tells the deadline loop of a new deadline.
     deadlines_changed: Arc<Notify>,
+    /// Tells the schedule of a renewal that falls due some day.
+    renewals_changed: Arc<Notify>,
     /// Who wants to see every accepted stimulus with what followed. Bounded: a slow watcher slows journeys down.
     watcher: Option<mpsc::Sender<Applied>>,
+    /// The jobs of the schedule, and how far they are.
+    agenda: Agenda,
     /// Who lets deadlines fire: a clock that is moved waits for them only where they fire by themselves.
     firing: run::Firing,
     locks: Vec<Arc<Mutex<()>>>,

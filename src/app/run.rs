@@ -1,7 +1,7 @@
 //! Composition, start and stop: names the adapters and owns every task.
 //!
 //! ```text
-//!   Parts ── start ──> Running { App, tasks: delivery, deadlines, store watch, ... } ── shutdown ──> drained
+//!   Parts ── start ──> Running { App, tasks: delivery, deadlines, schedule, store watch, ... } ── shutdown ──> drained
 //! ```
 //!
 //! A task that ends before it was told to ends the whole: there is no half-dead service.
@@ -11,18 +11,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
+use crate::app::time::kept_position;
 use crate::app::{App, Applied, JOURNEY_LOCKS, by_id};
-use crate::clock::{ClockMode, ProviderClock, Timestamp, real_sleep};
+use crate::clock::{Clock as _, ClockMode, ProviderClock, Timestamp, real_sleep};
 use crate::delivery::attempt::{Bench, Tried};
 use crate::delivery::shell::{Endpoints, INPUTS, Shell, StopTokens};
 use crate::message::Endpoint;
 use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
+use crate::schedule::Job;
 use crate::secret::Redactor;
 use crate::transport::{HttpSettings, HttpTransport, MailSettings, Mailer, Transport};
 
@@ -78,6 +80,8 @@ pub struct Parts {
     pub store: Store,
     /// What journeys go through.
     pub flows: Vec<Flow>,
+    /// What happens by the clock. Only where deadlines fire by themselves.
+    pub schedule: Vec<Job>,
     /// Who is told.
     pub endpoints: Vec<Endpoint>,
     /// How webhooks are sent.
@@ -98,6 +102,9 @@ pub enum BootError {
     /// The store.
     #[error("{0}")]
     Open(#[from] OpenError),
+    /// The store, once it was open.
+    #[error("{0}")]
+    Read(OutboxError),
     /// The transport.
     #[error("cannot set up deliveries: {0}")]
     Transport(String),
@@ -150,10 +157,13 @@ pub async fn start(parts: Parts) -> Result<Running, BootError> {
 /// [`BootError`] when the store cannot be opened, or the mailer cannot be made.
 pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<Running, BootError> {
     let outbox = open(&parts.store).await?;
-    let clock = Arc::new(clock(parts.clock, parts.start, outbox.last_instant()));
+    let last = outbox.last_instant().max(kept_position(&*outbox).map_err(BootError::Read)?);
+    let clock = Arc::new(clock(parts.clock, parts.start, last));
     let mailer = Mailer::new(parts.mail).map_err(|e| BootError::Mail(e.to_string()))?;
     let endpoints = Endpoints::default();
     endpoints.replace(parts.endpoints);
+    let jobs = if parts.firing == Firing::ByItself { parts.schedule } else { Vec::new() };
+    let agenda = super::jobs::agenda(jobs, &*outbox, clock.now()).map_err(BootError::Read)?;
     let (inputs, inbound) = mpsc::channel(INPUTS);
     let app = Arc::new(App {
         provider: parts.provider,
@@ -165,8 +175,10 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         endpoints: endpoints.clone(),
         flows: RwLock::new(by_id(parts.flows)),
         inputs,
-        deadlines_changed: Arc::new(Notify::new()),
+        deadlines_changed: Arc::default(),
+        renewals_changed: Arc::default(),
         watcher: parts.watchers.applied,
+        agenda,
         firing: parts.firing,
         locks: (0..JOURNEY_LOCKS).map(|_| Arc::default()).collect(),
         writes: TaskTracker::new(),
@@ -186,6 +198,8 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
     if parts.firing == Firing::ByItself {
         let (app, stop) = (app.clone(), running.stop.stop_claiming.clone());
         running.own("deadlines", async move { app.fire_deadlines(stop).await.map_err(Fatal::Outbox) });
+        let (app, stop) = (running.app.clone(), running.stop.stop_claiming.clone());
+        running.own("schedule", async move { app.keep_schedule(stop).await.map_err(Fatal::Outbox) });
     }
     let (keeper, stop) = (app.clone(), running.stop.stop_claiming.clone());
     running.own("retention", async move { keeper.expire_history(stop).await.map_err(Fatal::Outbox) });
@@ -238,6 +252,9 @@ impl Running {
     /// [`Fatal`] when a task failed on the way.
     pub async fn shutdown(mut self, grace: Duration) -> Result<(), Fatal> {
         self.stop.stop_claiming.cancel();
+        if self.app.clock.mode() != ClockMode::Real {
+            self.app.keep_position().await;
+        }
         let mut result = Ok(());
         let deadline = real_sleep(grace);
         tokio::pin!(deadline);

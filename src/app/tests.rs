@@ -101,6 +101,7 @@ fn parts(endpoints: Vec<Endpoint>) -> Parts {
         start: Some(START.parse().unwrap()),
         store: Store::Memory,
         flows: vec![flow()],
+        schedule: Vec::new(),
         endpoints,
         http: HttpSettings::default(),
         mail: MailSettings::default(),

@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::run::Firing;
 use crate::clock::{Clock as _, ClockWentBack, Timestamp, real_sleep};
-use crate::outbox::{Horizon, OutboxError};
+use crate::outbox::{Horizon, Note, Outbox, OutboxError};
 use crate::provider::DeadlineKind;
 
 /// How often history is looked over, in provider time.
@@ -20,6 +21,18 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 /// And in real time at most so often: each look goes over all that is pending, and an hour of a scaled clock may be shorter
 /// than that takes.
 const EXPIRE_PAUSE: Duration = Duration::from_secs(10);
+
+/// The note that says where the clock stood.
+const POSITION: &str = "clock";
+
+/// Where the clock stood when it was last moved, or when its provider stopped.
+///
+/// # Errors
+/// Only when the outbox is broken.
+pub(super) fn kept_position(outbox: &dyn Outbox) -> Result<Option<Timestamp>, OutboxError> {
+    let notes = outbox.notes(POSITION)?;
+    Ok(notes.first().and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok()))
+}
 
 impl App {
     /// Moves the clock forward to `to`, through everything that falls due on the way. Answers when all that fell due
@@ -35,10 +48,7 @@ impl App {
         loop {
             self.quiet().await;
             // Deadlines that only a script fires are its to wait for.
-            let kinds: &[DeadlineKind] = match self.firing {
-                Firing::ByItself => &DeadlineKind::ALL,
-                Firing::ByCaller => &[],
-            };
+            let kinds = if self.firing == Firing::ByItself { self.own_deadlines() } else { &[] };
             match self.next_due(kinds) {
                 Some(due) if due < to => self.forward(due),
                 _ => break,
@@ -46,7 +56,22 @@ impl App {
         }
         self.forward(to);
         self.started().await;
+        self.keep_position().await;
         Ok(())
+    }
+
+    /// Notes where the clock stands, so that a restart goes on from there and not from the last thing that happened.
+    pub(super) async fn keep_position(&self) {
+        let now = self.clock.now();
+        let note = Note { name: POSITION.to_owned(), value: Some(Bytes::from(now.to_rfc3339())) };
+        if let Err(error) = self.outbox.keep_note(note).await {
+            tracing::warn!(%error, "where the clock stands could not be kept");
+        }
+    }
+
+    /// The deadlines of journeys that fire by themselves when they are due; renewals may be a job's to begin.
+    pub fn own_deadlines(&self) -> &'static [DeadlineKind] {
+        self.agenda.own_deadlines()
     }
 
     /// Drops history that is older than the retention, once in a provider hour and not more often than every few real
@@ -96,15 +121,18 @@ impl App {
     async fn until(&self, holds: impl Fn(&Horizon) -> bool) {
         let mut changed: watch::Receiver<u64> = self.outbox.changed();
         let mut endpoints = self.endpoints.changed();
+        let mut agenda = self.agenda.changed();
         loop {
             changed.mark_unchanged();
             endpoints.mark_unchanged();
+            agenda.mark_unchanged();
             if holds(&self.outbox.horizon()) || self.outbox.broken().is_some() {
                 return;
             }
             let told = tokio::select! {
                 told = changed.changed() => told,
                 told = endpoints.changed() => told,
+                told = agenda.changed() => told,
             };
             if told.is_err() {
                 return;
@@ -119,7 +147,7 @@ impl App {
         let lanes =
             horizon.lanes.iter().filter(|lane| self.endpoints.runs(&lane.webhook)).filter_map(|lane| lane.next_due);
         let deadlines = horizon.deadlines.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, due)| *due);
-        lanes.chain(deadlines).chain(horizon.mail).min()
+        lanes.chain(deadlines).chain(horizon.mail).chain(self.agenda.next(&horizon)).min()
     }
 
     /// The earliest deadline of a journey, of the given kinds.
@@ -143,9 +171,12 @@ impl App {
 
     fn owes_by(&self, horizon: &Horizon, at: Timestamp) -> bool {
         let due = |next: Option<Timestamp>| next.is_some_and(|due| due <= at);
+        let own = self.own_deadlines();
         horizon.lanes.iter().any(|lane| due(lane.next_due) && self.endpoints.runs(&lane.webhook))
-            || (self.firing == Firing::ByItself && horizon.deadlines.iter().any(|(_, d)| *d <= at))
+            || (self.firing == Firing::ByItself
+                && horizon.deadlines.iter().any(|(kind, d)| own.contains(kind) && *d <= at))
             || due(horizon.mail)
+            || due(self.agenda.next(horizon))
     }
 }
 

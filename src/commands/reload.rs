@@ -47,7 +47,7 @@ pub(super) fn watch(path: &Path) -> Watch {
     Watch { saved, _watcher: watcher }
 }
 
-/// Reads the configuration again; a valid one replaces webhooks and flows, an invalid one changes nothing.
+/// Reads the configuration again; a valid one replaces webhooks, flows and schedule, an invalid one changes nothing.
 pub(super) async fn take_over(cx: &Context, overrides: &Overrides, stage: &Stage) {
     match settings::load(cx, overrides) {
         Ok(config) => {
@@ -55,6 +55,7 @@ pub(super) async fn take_over(cx: &Context, overrides: &Overrides, stage: &Stage
             tracing::info!(
                 webhooks = config.webhooks.len(),
                 flows = config.flows.len(),
+                schedules = config.schedule.len(),
                 "the configuration was taken over; listen, outbox, clock and seed take effect at the next start"
             );
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     ApiKey, ClockSettings, Config, Dialect, Engine, IdwiseSettings, OutboxSettings, ProviderKind, QoreidSettings,
-    ServerSettings, spec,
+    ServerSettings, schedule, spec,
 };
 use crate::chance::{Weights, show_span};
 use crate::clock::ClockMode;
@@ -34,7 +34,7 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
     let mut flows = workflows.map(flow::products).unwrap_or_default();
     let own = flow::flows(reading, root, &flows, idwise.finished_journey_on_review, workflows);
     flows.extend(own);
-    schedules(reading, root);
+    let schedule = schedule::jobs(reading, root, provider);
     let around = Surroundings { environment, policy: &delivery.policy, dialect };
     let webhooks = webhooks(reading, root, around);
     Some(Config {
@@ -51,6 +51,7 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
         idwise,
         qoreid,
         flows,
+        schedule,
         webhooks,
     })
 }
@@ -173,30 +174,4 @@ fn qoreid(section: &Section) -> Option<QoreidSettings> {
     let environments = [(Environment::Sandbox, "test"), (Environment::Live, "live")];
     let keys = environments.into_iter().filter_map(|(environment, name)| Some((environment, key(name)?))).collect();
     Some(QoreidSettings { like, keys })
-}
-
-/// Schedules are read, so that a file can be checked today, and refused, because nothing runs them yet.
-fn schedules(reading: &mut Reading<'_>, root: &Section) {
-    let mut names: Vec<&str> = Vec::new();
-    for section in root.tables("schedule") {
-        if let Some(cron) = section.text("cron").filter(|cron| !looks_like_cron(cron)) {
-            let help = Some("write six fields: second minute hour day month weekday, like \"0 0 2 * * *\"".to_owned());
-            reading.complain_of(section, "cron", format!("\"cron\" is not a timetable: {cron:?}"), help);
-        }
-        if let Some(name) = section.text("name") {
-            if names.contains(&name) {
-                reading.complain_of(section, "name", format!("there is another schedule {name:?}"), None);
-            }
-            names.push(name);
-        }
-        let help = Some("remove the table".to_owned());
-        let message = "schedules are not available yet; journeys' own renewal deadlines fire without one";
-        reading.complain(section.span.clone(), message, help);
-    }
-}
-
-fn looks_like_cron(cron: &str) -> bool {
-    let fields: Vec<&str> = cron.split_whitespace().collect();
-    let legal = |field: &&str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*/,-?".contains(c));
-    fields.len() == 6 && fields.iter().all(legal)
 }

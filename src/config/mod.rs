@@ -5,6 +5,7 @@
 //! nothing that is shown holds them.
 
 mod build;
+mod schedule;
 mod spec;
 mod text;
 
@@ -18,6 +19,7 @@ use crate::portal::{DeliverySettings, EmailSettings, Webhook};
 use crate::provider::{Environment, Flow, qoreid};
 use crate::reader::{Complaints, Overrides, Reading, Shown, Source};
 use crate::rng::Seed;
+use crate::schedule::Job;
 use crate::secret::Secret;
 
 pub use crate::provider::{Dialect, ProviderKind};
@@ -119,6 +121,8 @@ pub struct Config {
     pub qoreid: QoreidSettings,
     /// What journeys go through; ids are unique.
     pub flows: Vec<Flow>,
+    /// What happens by the provider's clock; names are unique.
+    pub schedule: Vec<Job>,
     /// Where events are delivered to; names are unique.
     pub webhooks: Vec<Webhook>,
     /// Every resolved value with its origin, secrets blanked.

@@ -1,7 +1,7 @@
 //! The declaration of webhooks.toml.
 
 use crate::portal::spec::{DELIVERY, EMAIL, FLOW, WEBHOOK};
-use crate::portal::words::{ENVIRONMENTS, LOOKUPS, STATUSES};
+use crate::portal::words::{ENVIRONMENTS, LOOKUPS, STATUSES, SYSTEM_DECISIONS};
 use crate::reader::{Key, Kind, Rest, Table};
 
 static SERVER: Table = Table {
@@ -132,12 +132,22 @@ static QOREID: Table = Table {
 
 static SCHEDULE: Table = Table {
     name: "[[schedule]]",
-    doc: "Jobs by the provider's clock; not available yet: journeys' own renewal deadlines fire without one.",
+    doc: "What happens by the provider's clock, of IDWise. Without a renewals job renewals begin at their due instant.",
     keys: &[&[
         Key::required("name", Kind::Text, "unique"),
         Key::required("cron", Kind::Text, "six fields: second, minute, hour, day, month, weekday"),
-        Key::required("do", Kind::word(&["renewals", "aml_monitor_update"]), "what is done"),
-        Key::with_default("share", Kind::Share, r#""100%""#, "to which share of the journeys"),
+        Key::with_default("timezone", Kind::Text, r#""UTC""#, "the zone that the fields are read in: Europe/Zurich"),
+        Key::required(
+            "do",
+            Kind::word(&["renewals", "aml_monitor_update", "spot_check"]),
+            "renewals begins those that have fallen due; the others happen to a share of the finished journeys",
+        ),
+        Key::optional("share", Kind::Share, "to which share of the journeys, at each tick; absent: to all"),
+        Key::optional(
+            "decision",
+            Kind::Weights(&SYSTEM_DECISIONS),
+            "what a spot check comes to: one decision, or a table of weights; absent: Complete",
+        ),
     ]],
     rest: Rest::Refused,
 };
@@ -173,7 +183,7 @@ pub(super) static ROOT: Table = Table {
         Key::with_default("idwise", Kind::Table(&IDWISE), "{}", "what is particular to IDWise"),
         Key::with_default("qoreid", Kind::Table(&QOREID), "{}", "what is particular to QoreID"),
         Key::optional("flow", Kind::Tables(&FLOW), "what journeys go through"),
-        Key::optional("schedule", Kind::Tables(&SCHEDULE), "jobs by the provider's clock; not available yet"),
+        Key::optional("schedule", Kind::Tables(&SCHEDULE), "what happens by the provider's clock"),
         Key::optional("webhook", Kind::Tables(&WEBHOOK), "where events are delivered to"),
     ]],
     rest: Rest::Refused,

@@ -27,6 +27,7 @@ fn the_shipped_file_works_as_it_is_and_states_the_defaults() {
     let mut bare = shipped.clone();
     bare.flows.clear();
     bare.webhooks.clear();
+    bare.schedule.clear();
     bare.resolved = empty.resolved.clone();
     assert_eq!(bare, empty);
     assert_eq!(empty.delivery, DeliverySettings::default());
@@ -34,6 +35,8 @@ fn the_shipped_file_works_as_it_is_and_states_the_defaults() {
     assert_eq!(empty.email, EmailSettings::default());
     let minimal = load("[[webhook]]\nname = \"demo\"\nurl = \"/inbox/demo\"\n").expect("valid");
     assert_eq!(shipped.webhooks, minimal.webhooks, "the shipped webhook states the defaults of its keys");
+    let job = "[[schedule]]\nname = \"renewals\"\ncron = \"0 0 2 * * *\"\ndo = \"renewals\"\n";
+    assert_eq!(shipped.schedule, load(job).expect("valid").schedule, "the shipped job states the defaults of its keys");
     let flow = "[[flow]]\nid = \"onboarding\"\nsteps = [{ id = \"1\", type = \"Document\", title = \"Photo ID\" }, \
                 { id = \"2\", type = \"Selfie\" }]\n";
     assert_eq!(shipped.flows, load(flow).expect("valid").flows, "the shipped flow states the defaults of its keys");

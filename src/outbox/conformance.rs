@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId};
 use crate::message::{Attempt, ErrorClass, Message, Outcome, Verdict};
-use crate::outbox::{Commit, DueDelivery, Lease, NewDelivery, NewKey, NewMessage, Outbox, Settlement};
+use crate::outbox::{Commit, DueDelivery, Lease, NewDelivery, NewKey, NewMessage, Note, Outbox, Settlement};
 use crate::provider::{Deadline, DeadlineKind, Environment, Journey, State, idwise};
 use crate::rng::Seed;
 
@@ -50,6 +50,7 @@ suite!(
     journeys::numbers_are_never_given_twice,
     journeys::references_find_the_newest,
     journeys::lists_page_from_end_to_end,
+    journeys::notes_are_kept_with_a_commit_or_alone,
     journeys::large_values_are_refused_whole,
     deliveries::are_claimed_in_due_order_per_endpoint,
     deliveries::leases_are_exclusive_until_released,
@@ -108,7 +109,7 @@ fn deadline(kind: DeadlineKind, s: i64) -> Deadline {
 
 /// The commit that starts `journey`.
 pub(in crate::outbox) fn start(journey: Journey) -> Commit {
-    Commit { journey, expected_version: None, messages: Vec::new(), key: None, fired: None, now: at(0) }
+    Commit { journey, expected_version: None, messages: Vec::new(), key: None, fired: None, note: None, now: at(0) }
 }
 
 /// The commit that takes `journey` one version on.

@@ -7,6 +7,7 @@ mod state;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::clock::{BoxFuture, Timestamp};
@@ -14,9 +15,9 @@ use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, Mail};
 use crate::outbox::{
     Claim, Commit, Committed, DeliveryQuery, DueDeadlineRow, DueDelivery, DueMail, EventRecord, Horizon, JourneyQuery,
-    Lease, Ledger, NewKey, Outbox, OutboxError, Page, Settlement, rules,
+    Lease, Ledger, NewKey, Note, Outbox, OutboxError, Page, Settlement, rules,
 };
-use crate::provider::{Environment, Journey};
+use crate::provider::{DeadlineKind, Environment, Journey};
 use state::State;
 
 /// An outbox that lives as long as its process.
@@ -90,10 +91,12 @@ impl Outbox for MemoryOutbox {
 
     fn claim_deadlines(
         &self,
+        kinds: &[DeadlineKind],
         now: Timestamp,
         limit: usize,
     ) -> BoxFuture<'_, Result<Claim<DueDeadlineRow>, OutboxError>> {
-        Box::pin(async move { Ok(self.claim(|state| state.claim_deadlines(now, limit))) })
+        let claimed = self.claim(|state| state.claim_deadlines(kinds, now, limit));
+        Box::pin(async move { Ok(claimed) })
     }
 
     fn claim_mail(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Claim<DueMail>, OutboxError>> {
@@ -119,6 +122,19 @@ impl Outbox for MemoryOutbox {
             self.tell();
             Ok(())
         })
+    }
+
+    fn keep_note(&self, note: Note) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(async move {
+            rules::check_note(&note)?;
+            self.lock().note(note);
+            self.tell();
+            Ok(())
+        })
+    }
+
+    fn notes(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, OutboxError> {
+        Ok(self.lock().notes(prefix))
     }
 
     fn next_journey_number(&self) -> u64 {

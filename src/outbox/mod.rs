@@ -22,12 +22,13 @@ mod rules;
 mod sled;
 mod write;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::clock::{BoxFuture, Timestamp};
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, Mail};
-use crate::provider::{Environment, Journey};
+use crate::provider::{DeadlineKind, Environment, Journey};
 
 pub use due::{Claim, DIGEST_MAX, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease};
 pub use error::{OpenError, OutboxError};
@@ -35,7 +36,7 @@ pub use ledger::{DeliveryCounts, Horizon, LaneStatus, Ledger, MailCounts};
 pub use memory::MemoryOutbox;
 pub use query::{DeliveryQuery, EventRecord, JourneyQuery, Page};
 pub use sled::{SledOutbox, SledSettings};
-pub use write::{Commit, Committed, MailVerdict, NewDelivery, NewKey, NewMail, NewMessage, Settlement};
+pub use write::{Commit, Committed, MailVerdict, NewDelivery, NewKey, NewMail, NewMessage, Note, Settlement};
 
 /// The outbox. See the module's crash contract.
 pub trait Outbox: Send + Sync + std::fmt::Debug {
@@ -65,12 +66,13 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         limit: usize,
     ) -> BoxFuture<'_, Result<Claim<DueDelivery>, OutboxError>>;
 
-    /// Leases up to `limit` deadlines that are due at `now`, in due order.
+    /// Leases up to `limit` deadlines of the given kinds that are due at `now`, in due order.
     ///
     /// # Errors
     /// [`OutboxError::Broken`].
     fn claim_deadlines(
         &self,
+        kinds: &[DeadlineKind],
         now: Timestamp,
         limit: usize,
     ) -> BoxFuture<'_, Result<Claim<DueDeadlineRow>, OutboxError>>;
@@ -95,6 +97,18 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`OutboxError::NotPossible`] when there is no such delivery, it is in flight, or terminal already.
     fn cancel(&self, id: DeliveryId, now: Timestamp) -> BoxFuture<'_, Result<(), OutboxError>>;
+
+    /// Keeps a note, in place of one of the same name, or takes it away; durable at completion.
+    ///
+    /// # Errors
+    /// [`OutboxError::TooLarge`] kept what was there; [`OutboxError::Broken`].
+    fn keep_note(&self, note: Note) -> BoxFuture<'_, Result<(), OutboxError>>;
+
+    /// The notes whose names start with `prefix`, by name.
+    ///
+    /// # Errors
+    /// [`OutboxError::Broken`].
+    fn notes(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, OutboxError>;
 
     /// Drops what is over and older than the retention. What is pending, and journeys, stay. Cheap when there is
     /// nothing to drop; meant to be called once in a provider hour or so.

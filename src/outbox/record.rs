@@ -13,6 +13,7 @@
 //!   G digest index                   a digest's entries
 //!   J number · I id · R reference    journeys
 //!   K hash                           idempotency keys
+//!   N name                           notes
 //! ```
 
 pub(in crate::outbox) mod keys;

@@ -10,10 +10,12 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, MailId};
 use crate::message::{Attempt, Delivery, DeliveryState, Mail, MailState, Message};
-use crate::outbox::{Commit, DeliveryQuery, DigestEntry, Lease, MailVerdict, NewMail, OutboxError};
+use crate::outbox::{Commit, DeliveryQuery, DigestEntry, Lease, MailVerdict, NewMail, Note, OutboxError};
 use crate::provider::{Deadline, DeadlineKind, Journey};
 
 /// The lane of digests and mails.
@@ -84,11 +86,23 @@ pub(in crate::outbox) fn check_sizes(commit: &Commit) -> Result<(), OutboxError>
         let forms: usize = message.message.forms.iter().map(|form| form.body.len()).sum();
         check("the body of an event", message.message.body.len() + forms)?;
     }
+    if let Some(note) = &commit.note {
+        check_note(note)?;
+    }
     if let Some(key) = &commit.key {
         check("the answer kept under a key", key.answer.len() + key.key.len())?;
     }
     let journey = postcard::experimental::serialized_size(&commit.journey).unwrap_or(usize::MAX);
     check("the journey", journey)
+}
+
+/// Refuses a note that does not fit a stored value.
+pub(in crate::outbox) fn check_note(note: &Note) -> Result<(), OutboxError> {
+    let size = note.name.len() + note.value.as_ref().map_or(0, Bytes::len);
+    if size > MAX_BODY {
+        return Err(OutboxError::TooLarge { what: format!("the note {:?}", note.name), size, max: MAX_BODY });
+    }
+    Ok(())
 }
 
 /// A delivery of `message`, which is in the delivery's form already, as it is when accepted.

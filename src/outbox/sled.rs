@@ -15,30 +15,31 @@ mod draft;
 mod live;
 mod read;
 mod recover;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod view;
 mod writer;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::{BoxFuture, Timestamp};
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
-use crate::message::{Attempt, Delivery, DeliveryState, Mail};
-use crate::outbox::archive::{Archive, ArchiveError};
-use crate::outbox::record::{BadRecord, DeliveryRow, Row};
+use crate::message::{Attempt, Delivery, Mail};
+use crate::outbox::record::{DeliveryRow, Row};
 use crate::outbox::{
     Claim, Commit, Committed, DeliveryQuery, DueDeadlineRow, DueDelivery, DueMail, EventRecord, Horizon, JourneyQuery,
-    Lease, Ledger, NewKey, OpenError, Outbox, OutboxError, Page, Settlement, rules,
+    Lease, Ledger, NewKey, Note, OpenError, Outbox, OutboxError, Page, Settlement, rules,
 };
 use crate::provider::{DeadlineKind, Environment, Journey};
-use live::Live;
+use shared::Core;
 use writer::Item;
 
 /// How a sled outbox is kept.
@@ -65,87 +66,6 @@ pub struct SledOutbox {
     /// `None` only while dropping.
     queue: Option<mpsc::Sender<Item>>,
     writer: Option<JoinHandle<()>>,
-}
-
-/// What the writer shares with the callers.
-#[derive(Debug)]
-struct Core {
-    tree: sled::Db,
-    archive: Arc<Archive>,
-    live: Mutex<Live>,
-    changed: watch::Sender<u64>,
-    broken: OnceLock<String>,
-    /// The last journey number that was given.
-    given: AtomicU64,
-    /// Numbers up to this one may be given: the store remembers them as given.
-    reserved: AtomicU64,
-    /// Held as long as the store is open; given back after all else.
-    _lock: std::fs::File,
-}
-
-impl Core {
-    fn live(&self) -> MutexGuard<'_, Live> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self) {
-        self.changed.send_modify(|n| *n += 1);
-    }
-
-    /// Nothing is written from here on.
-    fn fail(&self, why: &str) {
-        if self.broken.set(why.to_owned()).is_ok() {
-            tracing::error!(error = why, "the outbox failed");
-        }
-        self.tell();
-    }
-
-    fn check(&self) -> Result<(), OutboxError> {
-        self.broken.get().map_or(Ok(()), |why| Err(OutboxError::Broken(why.clone())))
-    }
-
-    /// A failed read is a failed store: whatever else it holds cannot be trusted either.
-    fn noted<T>(&self, result: Result<T, OutboxError>) -> Result<T, OutboxError> {
-        if let Err(OutboxError::Broken(why)) = &result {
-            self.fail(why);
-        }
-        result
-    }
-
-    fn used_journey_number(&self, number: u64) {
-        self.given.fetch_max(number, Ordering::Relaxed);
-    }
-
-    /// A delivery as it is to be shown: its latest frame cannot know of a lease.
-    fn shown(&self, mut delivery: Delivery) -> Delivery {
-        let live = self.live();
-        if delivery.state == DeliveryState::Waiting
-            && let Some(lane) = live.lane(&delivery.webhook)
-            && live.is_leased(Lease { lane, due: delivery.due_at, serial: delivery.id.0 })
-        {
-            delivery.state = DeliveryState::InFlight;
-        }
-        delivery
-    }
-
-    fn claim(
-        &self,
-        lanes: impl Iterator<Item = u32>,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Claim<(Lease, Row)>, OutboxError> {
-        self.check()?;
-        let claimed = self.live().claim(&self.tree, lanes, now, limit)?;
-        let mut rows = Vec::with_capacity(claimed.rows.len());
-        for (lease, value) in claimed.rows {
-            let key = crate::outbox::record::keys::row(lease);
-            rows.push((lease, crate::outbox::record::open("row", &key, &value)?));
-        }
-        if !rows.is_empty() {
-            self.tell();
-        }
-        Ok(Claim { rows, next_due: claimed.next_due })
-    }
 }
 
 impl SledOutbox {
@@ -227,12 +147,13 @@ impl Outbox for SledOutbox {
 
     fn claim_deadlines(
         &self,
+        kinds: &[DeadlineKind],
         now: Timestamp,
         limit: usize,
     ) -> BoxFuture<'_, Result<Claim<DueDeadlineRow>, OutboxError>> {
+        let lanes: Vec<u32> = kinds.iter().copied().flat_map(rules::deadline_lanes).collect();
         Box::pin(async move {
-            let lanes = DeadlineKind::ALL.into_iter().flat_map(rules::deadline_lanes);
-            let claimed = self.core.noted(self.core.claim(lanes, now, limit))?;
+            let claimed = self.core.noted(self.core.claim(lanes.into_iter(), now, limit))?;
             let rows = claimed.rows.into_iter().filter_map(|(lease, row)| match row {
                 Row::Deadline(deadline) => Some(DueDeadlineRow { lease, due_at: lease.due, deadline }),
                 _ => None,
@@ -263,6 +184,17 @@ impl Outbox for SledOutbox {
 
     fn cancel(&self, id: DeliveryId, now: Timestamp) -> BoxFuture<'_, Result<(), OutboxError>> {
         Box::pin(self.ask(move |answer| Item::Cancel(id, now, answer)))
+    }
+
+    fn keep_note(&self, note: Note) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(async move {
+            rules::check_note(&note)?;
+            self.ask(|answer| Item::Note(note, answer)).await
+        })
+    }
+
+    fn notes(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, OutboxError> {
+        self.core.noted(self.core.notes(prefix))
     }
 
     fn expire(&self, now: Timestamp) -> BoxFuture<'_, Result<(), OutboxError>> {
@@ -360,29 +292,5 @@ impl Outbox for SledOutbox {
 
     fn broken(&self) -> Option<String> {
         self.core.broken.get().cloned()
-    }
-}
-
-impl From<sled::Error> for OutboxError {
-    fn from(error: sled::Error) -> Self {
-        OutboxError::Broken(error.to_string())
-    }
-}
-
-impl From<ArchiveError> for OutboxError {
-    fn from(error: ArchiveError) -> Self {
-        OutboxError::Broken(error.to_string())
-    }
-}
-
-impl From<BadRecord> for OutboxError {
-    fn from(error: BadRecord) -> Self {
-        OutboxError::Broken(error.to_string())
-    }
-}
-
-impl From<std::io::Error> for OutboxError {
-    fn from(error: std::io::Error) -> Self {
-        OutboxError::Broken(error.to_string())
     }
 }

@@ -25,6 +25,8 @@ pub struct Commit {
     pub key: Option<NewKey>,
     /// The deadline whose falling due this is: its row goes in the same write.
     pub fired: Option<Lease>,
+    /// A note that is kept in the same write.
+    pub note: Option<Note>,
     /// The provider's instant of it.
     pub now: Timestamp,
 }
@@ -60,6 +62,15 @@ pub struct NewKey {
     pub request: [u8; 32],
     /// What was answered, to answer the same again.
     pub answer: Bytes,
+}
+
+/// Something small that is kept by name: how far a job is, say. Neither journey nor delivery, and never history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its name; what belongs together shares a beginning that ends with a slash.
+    pub name: String,
+    /// What it says; `None` takes it away.
+    pub value: Option<Bytes>,
 }
 
 /// What a commit led to.

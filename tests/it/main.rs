@@ -16,5 +16,6 @@ mod readme;
 mod receivers;
 mod replay;
 mod retry;
+mod schedule;
 mod secrets;
 mod support;

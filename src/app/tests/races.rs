@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::message::Endpoint;
+use crate::provider::DeadlineKind;
 
 /// Longer than anything here takes; only a hang reaches it.
 const HANGS: Duration = Duration::from_secs(20);
@@ -148,7 +149,7 @@ async fn a_deadline_that_was_overtaken_does_not_fire_for_its_successor() {
     let id = begin(&running, "KYC-1").await;
     submit_both(&running, id).await;
     app.forward(app.now() + Duration::from_secs(5));
-    let claim = app.outbox.claim_deadlines(app.now(), 10).await.expect("a claim");
+    let claim = app.outbox.claim_deadlines(&DeadlineKind::ALL, app.now(), 10).await.expect("a claim");
     does(&running, id, r#"{"do":"finish_processing","decision":"Refer"}"#).await.expect("legal");
     does(&running, id, r#"{"do":"request_resubmission","steps":[{"step":"1"}]}"#).await.expect("legal");
     does(&running, id, r#"{"do":"submit_step","step":"1"}"#).await.expect("legal");

@@ -43,6 +43,7 @@ impl Server {
             start: Some("2026-11-20T08:00:00Z".parse().expect("an instant")),
             store: Store::Memory,
             flows: config.flows,
+            schedule: Vec::new(),
             endpoints: config.webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect(),
             http: HttpSettings::default(),
             mail: MailSettings::default(),

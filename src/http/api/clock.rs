@@ -12,7 +12,6 @@ use crate::chance::parse_span;
 use crate::clock::{ClockMode, ClockWentBack, Timestamp};
 use crate::http::api::{Whole, nothing_else, object, schema, shapes, text};
 use crate::http::problem::Problem;
-use crate::provider::DeadlineKind;
 
 /// The clock.
 #[utoipa::path(
@@ -72,7 +71,7 @@ fn shape(app: &App) -> Value {
         "now": shapes::instant(app.now()),
         "mode": mode.name(),
         "rate": mode.rate(),
-        "next_due": app.next_due(&DeadlineKind::ALL).map(shapes::instant),
+        "next_due": app.next_due(app.own_deadlines()).map(shapes::instant),
     })
 }
 

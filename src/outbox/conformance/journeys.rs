@@ -65,7 +65,7 @@ pub(super) async fn deadlines_follow_the_stored_journey(outbox: &dyn Outbox) {
     let mut second = next(&first);
     second.journey.deadlines = vec![deadline(DeadlineKind::Processing, 4), deadline(DeadlineKind::RenewalDue, 50)];
     outbox.commit(second).await.expect("the right version");
-    let claimed = outbox.claim_deadlines(at(10), 9).await.expect("a claim");
+    let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim");
     let whose: Vec<_> = claimed.rows.iter().map(|row| (row.deadline.journey, row.due_at)).collect();
     assert_eq!(whose, [(first.id, at(4)), (other.id, at(5))], "the one at 10 is gone");
     assert_eq!(claimed.next_due, Some(at(50)));
@@ -73,7 +73,7 @@ pub(super) async fn deadlines_follow_the_stored_journey(outbox: &dyn Outbox) {
 
     outbox.settle(vec![Settlement::Deadline { lease: claimed.rows[0].lease }]).await.expect("a settlement");
     outbox.release(vec![claimed.rows[1].lease]);
-    let claimed = outbox.claim_deadlines(at(10), 9).await.expect("a claim");
+    let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim");
     assert_eq!(claimed.rows.len(), 1, "the settled one is gone, the released one is due again");
     assert_eq!(claimed.rows[0].deadline.journey, other.id);
 }
@@ -82,7 +82,7 @@ pub(super) async fn a_fired_deadline_goes_with_its_commit(outbox: &dyn Outbox) {
     let mut first = journey(1);
     first.deadlines = vec![deadline(DeadlineKind::Processing, 10)];
     outbox.commit(start(first.clone())).await.expect("a fresh journey");
-    let fired = outbox.claim_deadlines(at(10), 9).await.expect("a claim").rows[0];
+    let fired = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim").rows[0];
     assert_eq!(fired.deadline.kind, DeadlineKind::Processing);
 
     let mut stale = next(&first);
@@ -99,7 +99,7 @@ pub(super) async fn a_fired_deadline_goes_with_its_commit(outbox: &dyn Outbox) {
     let horizon = outbox.horizon();
     assert_eq!((horizon.deadlines, horizon.deadlines_in_flight), (vec![(DeadlineKind::RenewalDue, at(90))], 0));
     outbox.release(vec![fired.lease]);
-    let claimed = outbox.claim_deadlines(at(80), 9).await.expect("a claim");
+    let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(80), 9).await.expect("a claim");
     assert_eq!((claimed.rows.len(), claimed.next_due), (0, Some(at(90))), "it fires once");
     assert_eq!(outbox.last_instant(), Some(at(10)));
 }
@@ -189,4 +189,27 @@ pub(super) async fn large_values_are_refused_whole(outbox: &dyn Outbox) {
     commit.messages[0].message.body = Bytes::from(vec![b'x'; 48 * 1024]);
     outbox.commit(commit.clone()).await.expect("the largest that is taken");
     assert_eq!(claim(outbox, HOOK, 0).await[0].message, commit.messages[0].message);
+}
+
+pub(super) async fn notes_are_kept_with_a_commit_or_alone(outbox: &dyn Outbox) {
+    let note = |name: &str, value: Option<&'static str>| Note { name: name.into(), value: value.map(Bytes::from) };
+    let said = |outbox: &dyn Outbox| {
+        let notes = outbox.notes("job/").expect("the notes");
+        notes.into_iter().map(|(name, value)| format!("{name}={}", value.escape_ascii())).collect::<Vec<_>>()
+    };
+    let first = Commit { note: Some(note("job/a", Some("1"))), ..start(journey(1)) };
+    let again = first.clone();
+    outbox.commit(first).await.expect("a fresh journey");
+    outbox.keep_note(note("job/b", Some("2"))).await.expect("a note");
+    outbox.keep_note(note("jobs", Some("3"))).await.expect("a note");
+    assert_eq!(said(outbox), ["job/a=1", "job/b=2"]);
+
+    outbox.keep_note(note("job/a", Some("4"))).await.expect("a note");
+    outbox.commit(again).await.expect_err("it is there already");
+    assert_eq!(said(outbox), ["job/a=4", "job/b=2"], "a refused commit keeps no note");
+
+    outbox.keep_note(note("job/b", None)).await.expect("none");
+    let large = Note { name: "job/a".into(), value: Some(vec![0; 60_000].into()) };
+    outbox.keep_note(large).await.expect_err("too large");
+    assert_eq!(said(outbox), ["job/a=4"]);
 }

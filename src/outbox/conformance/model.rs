@@ -19,10 +19,11 @@ enum Operation {
     Start(Change),
     Next(Index, Change),
     ClaimDeliveries(usize, i64, usize),
-    ClaimDeadlines(i64, usize),
+    ClaimDeadlines(usize, i64, usize),
     ClaimMail(i64, usize),
     Settle(Vec<(Index, u8, i64)>),
     Release(Index),
+    Note(u8, Option<u8>),
     Redeliver(u64, i64),
     Cancel(u64, i64),
     Reopen,
@@ -56,12 +57,13 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => change().prop_map(Operation::Start),
         4 => (any::<Index>(), change()).prop_map(|(which, change)| Operation::Next(which, change)),
         8 => (0..HOOKS.len(), s(), 0..6_usize).prop_map(|(hook, s, n)| Operation::ClaimDeliveries(hook, s, n)),
-        2 => (s(), 0..4_usize).prop_map(|(s, n)| Operation::ClaimDeadlines(s, n)),
+        2 => (0..5_usize, s(), 0..4_usize).prop_map(|(kinds, s, n)| Operation::ClaimDeadlines(kinds, s, n)),
         3 => (s(), 0..4_usize).prop_map(|(s, n)| Operation::ClaimMail(s + 60, n)),
         8 => vec((any::<Index>(), any::<u8>(), s()), 1..8).prop_map(Operation::Settle),
         1 => any::<Index>().prop_map(Operation::Release),
         1 => (0..20_u64, s()).prop_map(|(id, s)| Operation::Redeliver(id, s)),
         1 => (0..20_u64, s()).prop_map(|(id, s)| Operation::Cancel(id, s)),
+        1 => (0..4_u8, proptest::option::of(any::<u8>())).prop_map(|(name, value)| Operation::Note(name, value)),
         1 => Just(Operation::Reopen),
     ]
 }
@@ -158,9 +160,10 @@ impl Pair {
                 assert_eq!(self.sled().claim_deliveries(HOOKS[hook], at(s), limit).await.as_ref(), Ok(&claimed));
                 self.held.extend(claimed.rows.iter().map(|row| Held::Delivery(row.lease, row.attempts)));
             }
-            Operation::ClaimDeadlines(s, limit) => {
-                let claimed = self.memory.claim_deadlines(at(s), limit).await.expect("a claim");
-                assert_eq!(self.sled().claim_deadlines(at(s), limit).await.as_ref(), Ok(&claimed));
+            Operation::ClaimDeadlines(from, s, limit) => {
+                let kinds = DeadlineKind::ALL.get(from..).unwrap_or(&DeadlineKind::ALL);
+                let claimed = self.memory.claim_deadlines(kinds, at(s), limit).await.expect("a claim");
+                assert_eq!(self.sled().claim_deadlines(kinds, at(s), limit).await.as_ref(), Ok(&claimed));
                 self.held.extend(claimed.rows.iter().map(|row| Held::Deadline(row.lease)));
             }
             Operation::ClaimMail(s, limit) => {
@@ -187,6 +190,11 @@ impl Pair {
                 let id = DeliveryId(id);
                 assert_eq!(self.sled().cancel(id, at(s)).await, self.memory.cancel(id, at(s)).await);
             }
+            Operation::Note(name, value) => {
+                let value = value.map(|value| Bytes::from(vec![value]));
+                let note = Note { name: format!("note/{name}"), value };
+                assert_eq!(self.sled().keep_note(note.clone()).await, self.memory.keep_note(note).await);
+            }
             Operation::Reopen => {
                 self.sled = None;
                 self.sled = Some(open(&self.dir));
@@ -205,6 +213,8 @@ impl Pair {
         let due = DeadlineKind::ALL.into_iter().zip(change.deadlines);
         commit.journey.deadlines = due.filter_map(|(kind, due)| Some(deadline(kind, due?))).collect();
         commit.key = change.key.map(|(name, request)| key(&name.to_string(), request));
+        commit.note =
+            change.key.map(|(name, value)| Note { name: format!("note/{name}"), value: Some(vec![value].into()) });
         if change.stale {
             commit.expected_version = commit.expected_version.map_or(Some(1), |version| Some(version + 1));
         }
@@ -241,6 +251,7 @@ impl Pair {
         assert_eq!(sled.horizon(), memory.horizon());
         assert_eq!(sled.last_instant(), memory.last_instant());
         assert_eq!(sled.broken(), None);
+        assert_eq!(sled.notes(""), memory.notes(""));
         for cursor in [None, Some(3)] {
             let all = JourneyQuery::default();
             assert_eq!(sled.journeys(&all, cursor, 4), memory.journeys(&all, cursor, 4));

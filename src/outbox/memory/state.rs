@@ -6,14 +6,16 @@ mod settle;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message};
 use crate::outbox::{
-    Claim, Commit, Committed, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease, NewDelivery, NewKey,
+    Claim, Commit, Committed, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease, NewDelivery, NewKey, Note,
     OutboxError, rules,
 };
-use crate::provider::Journey;
+use crate::provider::{DeadlineKind, Journey};
 
 /// What a row of the queue stands for.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,7 @@ pub(super) struct State {
     open_digests: BTreeMap<u32, Lease>,
     mails: BTreeMap<u64, (Mail, Timestamp)>,
     keys: BTreeMap<String, NewKey>,
+    notes: BTreeMap<String, Bytes>,
     ended: [u64; 3],
     mails_ended: [u64; 3],
     attempts: u64,
@@ -100,12 +103,22 @@ impl State {
         if let Some(key) = commit.key {
             self.keys.insert(key.key.clone(), key);
         }
+        if let Some(note) = commit.note {
+            self.note(note);
+        }
         self.saw(commit.now);
         let mut committed = Committed::default();
         for message in commit.messages {
             self.accept(message.message, &message.to, &mut committed.deliveries);
         }
         Ok(committed)
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        match note.value {
+            Some(value) => self.notes.insert(note.name, value),
+            None => self.notes.remove(&note.name),
+        };
     }
 
     fn put_deadlines(&mut self, journey: &Journey, old: &[Lease], fired: Option<Lease>) {
@@ -222,8 +235,13 @@ impl State {
         Claim { rows: rows.collect(), next_due }
     }
 
-    pub(super) fn claim_deadlines(&mut self, now: Timestamp, limit: usize) -> Claim<DueDeadlineRow> {
-        let lanes = crate::provider::DeadlineKind::ALL.into_iter().flat_map(rules::deadline_lanes);
+    pub(super) fn claim_deadlines(
+        &mut self,
+        kinds: &[DeadlineKind],
+        now: Timestamp,
+        limit: usize,
+    ) -> Claim<DueDeadlineRow> {
+        let lanes = kinds.iter().copied().flat_map(rules::deadline_lanes);
         let (leases, next_due) = self.claim(lanes, now, limit);
         let rows = leases.into_iter().filter_map(|lease| match self.rows.get(&lease) {
             Some(Row::Deadline(deadline)) => Some(DueDeadlineRow { lease, due_at: lease.due, deadline: *deadline }),

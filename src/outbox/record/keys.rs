@@ -92,6 +92,15 @@ pub(in crate::outbox) fn number(key: &[u8]) -> Option<u64> {
     key.split_last_chunk::<8>().map(|(_, number)| u64::from_be_bytes(*number))
 }
 
+pub(in crate::outbox) fn note(name: &str) -> Vec<u8> {
+    key(b'N', &[name.as_bytes()])
+}
+
+/// The name in a note's key.
+pub(in crate::outbox) fn read_note(key: &[u8]) -> Option<&str> {
+    key.strip_prefix(b"N").and_then(|name| std::str::from_utf8(name).ok())
+}
+
 pub(in crate::outbox) fn idempotency(name: &str) -> Vec<u8> {
     key(b'K', &[&blake3::hash(name.as_bytes()).as_bytes()[..16]])
 }

@@ -16,7 +16,7 @@ use crate::ids::{DeliveryId, JourneyId};
 use crate::message::{Delivery, DueDeadline, Message};
 use crate::outbox::archive::Appender;
 use crate::outbox::record::{DeliveryRow, Frame, FrameKey, Meta, Place, Row, StoredLane, keys};
-use crate::outbox::{Commit, Committed, Lease, NewDelivery, NewKey, OutboxError, rules};
+use crate::outbox::{Commit, Committed, Lease, NewDelivery, NewKey, Note, OutboxError, rules};
 use crate::provider::Journey;
 
 /// What a batch will have done once it is durable.
@@ -56,12 +56,23 @@ impl Draft<'_, '_> {
             self.core.live().keep_key(place.clone());
             self.view.put(place, key);
         }
+        if let Some(note) = commit.note {
+            self.note(note);
+        }
         self.saw(commit.now);
         let mut committed = Committed::default();
         for message in commit.messages {
             self.accept(message.message, &message.to, &mut committed.deliveries)?;
         }
         Ok(committed)
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        let key = keys::note(&note.name);
+        match note.value {
+            Some(value) => self.view.put(key, &value),
+            None => self.view.remove(key),
+        }
     }
 
     fn stored(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {

@@ -1,5 +1,7 @@
 //! What the sled outbox answers: journeys from the tree, everything that happened from the archive.
 
+use bytes::Bytes;
+
 use super::Core;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, Mail, MailState};
@@ -58,6 +60,16 @@ impl Core {
         let Some(value) = self.tree.get(&key)? else { return Ok(None) };
         let known: NewKey = record::open("idempotency key", &key, &value)?;
         Ok(Some(known).filter(|known| known.key == name && !self.live().is_unsettled(&key)))
+    }
+
+    pub(super) fn notes(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, OutboxError> {
+        let mut notes = Vec::new();
+        for found in self.tree.scan_prefix(keys::note(prefix)) {
+            let (key, value) = found?;
+            let value: Bytes = record::open("note", &key, &value)?;
+            notes.extend(keys::read_note(&key).map(|name| (name.to_owned(), value)));
+        }
+        Ok(notes)
     }
 
     pub(super) fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {

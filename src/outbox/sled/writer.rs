@@ -25,7 +25,7 @@ use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
 use crate::outbox::archive::{Appender, segment};
 use crate::outbox::record::{Frame, Meta, keys};
-use crate::outbox::{Commit, Committed, OutboxError, Settlement, rules};
+use crate::outbox::{Commit, Committed, Note, OutboxError, Settlement, rules};
 
 /// So many items wait for the writer; more would only add latency.
 pub(super) const QUEUE: usize = 4_096;
@@ -44,6 +44,7 @@ pub(super) enum Item {
     Redeliver(DeliveryId, Timestamp, Answer<DeliveryId>),
     Cancel(DeliveryId, Timestamp, Answer<()>),
     Expire(Timestamp, Answer<()>),
+    Note(Note, Answer<()>),
     Reserve(SyncSender<()>),
 }
 
@@ -174,6 +175,10 @@ impl Writer {
                     expired = Some(now);
                     replies.push(reply(answer, Ok(())));
                 }
+                Item::Note(note, answer) => {
+                    draft.note(note);
+                    replies.push(reply(answer, Ok(())));
+                }
                 Item::Reserve(answer) => {
                     reserve = true;
                     replies.push(Box::new(move |_| drop(answer)));
@@ -274,7 +279,8 @@ fn refuse(item: Item) -> Reply {
     let broken = || OutboxError::Broken(String::new());
     match item {
         Item::Commit(_, answer) => reply(answer, Err(broken())),
-        Item::Settle(_, answer) | Item::Cancel(_, _, answer) | Item::Expire(_, answer) => reply(answer, Err(broken())),
+        Item::Settle(_, answer) | Item::Note(_, answer) => reply(answer, Err(broken())),
+        Item::Cancel(_, _, answer) | Item::Expire(_, answer) => reply(answer, Err(broken())),
         Item::Redeliver(_, _, answer) => reply(answer, Err(broken())),
         Item::Reserve(answer) => Box::new(move |_| drop(answer)),
     }

@@ -1,5 +1,7 @@
 //! What the memory outbox answers.
 
+use bytes::Bytes;
+
 use super::{Row, State, StoredDelivery};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
@@ -50,6 +52,11 @@ impl State {
             journey.reference_no == reference_no && environment.is_none_or(|wanted| journey.environment == wanted)
         };
         self.journeys.values().rev().find(of_it).cloned()
+    }
+
+    pub(in crate::outbox) fn notes(&self, prefix: &str) -> Vec<(String, Bytes)> {
+        let from = self.notes.range(prefix.to_owned()..).take_while(|(name, _)| name.starts_with(prefix));
+        from.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     pub(in crate::outbox) fn journeys(&self, query: &JourneyQuery, cursor: Option<u64>, limit: usize) -> Page<Journey> {
