@@ -20,7 +20,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::secret::BLANK;
 
 pub use byhand::{ListenArgs, SendArgs};
-pub use offline::{CompletionsArgs, ConfigAction, ConfigArgs, ScenarioAction, ScenarioArgs};
+pub use offline::{CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ScenarioAction, ScenarioArgs};
 pub use remote::{
     ClockAction, ClockArgs, DeliveriesAction, DeliveriesArgs, HealthcheckArgs, JourneysAction, JourneysArgs,
     MailsAction, MailsArgs, Remote,
@@ -146,6 +146,8 @@ pub enum Command {
     Mails(MailsArgs),
     /// Look at the clock of a running server, and move it
     Clock(ClockArgs),
+    /// Say what a webhook gets, every attempt that would be made, and who is mailed when
+    Explain(ExplainArgs),
     /// Check and show the configuration
     Config(ConfigArgs),
     /// Check and make scenario files
@@ -169,9 +171,6 @@ pub enum Command {
     /// Not available yet
     #[command(hide = true)]
     Webhooks(LaterArgs),
-    /// Not available yet
-    #[command(hide = true)]
-    Explain(LaterArgs),
     /// Not available yet
     #[command(hide = true)]
     Report(LaterArgs),

@@ -94,12 +94,17 @@ impl Draw {
 
     /// `span`, shifted by up to `share` of itself either way.
     pub fn jitter(&mut self, span: Duration, share: f64) -> Duration {
-        if share <= 0.0 {
-            return span;
-        }
-        let factor = 1.0 + share * (2.0 * self.unit() - 1.0);
-        Duration::try_from_secs_f64(span.as_secs_f64() * factor.max(0.0)).unwrap_or(span)
+        if share <= 0.0 { span } else { shifted(span, share * (2.0 * self.unit() - 1.0)) }
     }
+}
+
+/// The shortest and the longest that [`Draw::jitter`] makes of `span`, to the bit: rounding keeps the order.
+pub fn jitter_bounds(span: Duration, share: f64) -> (Duration, Duration) {
+    if share <= 0.0 { (span, span) } else { (shifted(span, -share), shifted(span, share)) }
+}
+
+fn shifted(span: Duration, by: f64) -> Duration {
+    Duration::try_from_secs_f64(span.as_secs_f64() * (1.0 + by).max(0.0)).unwrap_or(span)
 }
 
 impl fmt::Debug for Draw {

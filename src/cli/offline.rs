@@ -1,4 +1,4 @@
-//! The commands that only read and write files: `config`, `scenario`, `completions`.
+//! The commands that only read and write files: `config`, `explain`, `scenario`, `completions`.
 
 use std::path::PathBuf;
 
@@ -23,6 +23,25 @@ pub enum ConfigAction {
     /// Write its JSON Schema
     #[command(after_help = "Example:\n  understudy config schema > webhooks.schema.json")]
     Schema,
+}
+
+/// `explain`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy explain demo
+  understudy explain demo --event 'Finished Journey' --output json
+  understudy explain 'Finished Journey'
+
+Nothing is sent, and no server is asked. Exits 1 when the webhook does not get the event.")]
+pub struct ExplainArgs {
+    /// The name of a configured webhook, or an event's type: then every webhook that gets it
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// Only this event's type, 'Finished Journey' say; case does not matter
+    #[arg(long, value_name = "EVENT", env = "UNDERSTUDY_EXPLAIN_EVENT", hide_env_values = true)]
+    pub event: Option<String>,
 }
 
 /// `scenario`

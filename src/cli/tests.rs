@@ -66,6 +66,8 @@ fn lines_are_taken_or_refused() {
         ("clock advance -1d", false),
         ("clock rate -1", false),
         ("clock mode scaled", false),
+        ("explain demo --event Finished", true),
+        ("explain", false),
         ("load --journeys 20 --rate 3", true),
         ("grade http://x --help", true),
         ("completions fish", true),

@@ -17,6 +17,7 @@ mod clock;
 mod completions;
 mod config;
 mod deliveries;
+mod explain;
 mod healthcheck;
 mod journeys;
 mod listen;
@@ -100,6 +101,7 @@ async fn carry_out(cx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Deliveries(args) => deliveries::run(cx, args).await,
         Command::Mails(args) => mails::run(cx, args).await,
         Command::Clock(args) => clock::run(cx, args).await,
+        Command::Explain(args) => explain::run(cx, args),
         Command::Config(args) => config::run(cx, args),
         Command::Scenario(args) => scenario::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
@@ -109,7 +111,6 @@ async fn carry_out(cx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Grade(_) => Err(later("grade")),
         Command::Tail(_) => Err(later("tail")),
         Command::Webhooks(_) => Err(later("webhooks")),
-        Command::Explain(_) => Err(later("explain")),
         Command::Report(_) => Err(later("report")),
     }
 }

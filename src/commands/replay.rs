@@ -176,7 +176,7 @@ fn pace(args: &ReplayArgs, scenario: &Scenario) -> Result<(ClockMode, Time), Fai
 /// Who is told in this play. A play that leaps sends to each webhook one after the other, unless a number is set: so its
 /// events arrive in one order on every run.
 fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time) -> Result<Vec<Webhook>, Failure> {
-    let delivery = scenario.delivery.as_ref().unwrap_or(&config.delivery);
+    let delivery = &scenario.delivery;
     let mut webhooks: Vec<Webhook> = match &args.to {
         Some(url) => vec![to(config, scenario.dialect, delivery, url)?],
         None if scenario.webhooks.is_empty() => config
@@ -186,7 +186,7 @@ fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time)
                 // A webhook that speaks for another provider is spoken to in the dialect of the scenario.
                 let fits = webhook.dialect.provider() == scenario.dialect.provider();
                 let dialect = if fits { webhook.dialect } else { scenario.dialect };
-                Webhook { dialect, ..webhook.clone().under(&delivery.policy) }
+                Webhook { dialect, ..webhook.clone() }.under(delivery)
             })
             .collect(),
         None => scenario.webhooks.clone(),
@@ -202,7 +202,7 @@ fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time)
 
 /// One webhook for everything, at `url`.
 fn to(config: &Config, dialect: Dialect, delivery: &DeliverySettings, url: &url::Url) -> Result<Webhook, Failure> {
-    let around = Surroundings { environment: config.environment, policy: &delivery.policy, dialect };
+    let around = Surroundings { environment: config.environment, delivery, dialect };
     let json = json!({ "name": "to", "types": ["*"], "url": url.as_str() });
     Webhook::from_json(&json, around, &settings::env)
         .map_err(|complaints| Failure::bad_usage(format!("--to cannot be used: {}", complaints.lines())))

@@ -23,7 +23,6 @@ use crate::ids::EventId;
 use crate::message::{Auth, Endpoint, Message, Outcome, Success};
 use crate::portal::target::{Target, target};
 use crate::provider::{self, Dialect};
-use crate::reader::nearest;
 use crate::rng::Seed;
 use crate::secret::Redactor;
 use crate::transport::{HttpSettings, HttpTransport, Transport as _};
@@ -39,7 +38,7 @@ const BODY_MAX: u64 = 16 << 20;
 pub(super) async fn run(cx: &Context, args: &SendArgs) -> Result<Exit, Failure> {
     let config = settings::load(cx, &settings::overrides(cx))?;
     let endpoint = endpoint(&config, &args.to)?;
-    let kind = args.event.as_deref().map(|given| event_type(endpoint.dialect, given)).transpose()?;
+    let kind = args.event.as_deref().map(|given| settings::event_type(endpoint.dialect, given)).transpose()?;
     let redactor = Redactor::new(config.secrets().iter().map(|secret| secret.expose()));
     let message = message(cx, args, endpoint.dialect, kind)?;
     if args.print_curl {
@@ -62,19 +61,6 @@ pub(super) async fn run(cx: &Context, args: &SendArgs) -> Result<Exit, Failure> 
     report(cx, &endpoint, &message, &outcome)
 }
 
-/// The type as the provider spells it.
-fn event_type(dialect: Dialect, given: &str) -> Result<&'static str, Failure> {
-    let known = dialect.event_types();
-    let found = known.iter().copied().find(|kind| kind.eq_ignore_ascii_case(given.trim()));
-    found.ok_or_else(|| {
-        let help = match nearest(given, known.iter().copied()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("known are {}", known.join(", ")),
-        };
-        Failure::bad_usage(format!("{given:?} is not an event type")).help(help)
-    })
-}
-
 /// A configured webhook by its name, or one made up for a URL.
 fn endpoint(config: &Config, to: &str) -> Result<Endpoint, Failure> {
     let inbox = local_url(&config.server.listen.to_string());
@@ -92,13 +78,7 @@ fn endpoint(config: &Config, to: &str) -> Result<Endpoint, Failure> {
         return Ok(webhook.endpoint(&base));
     }
     if !to.contains("://") && !to.starts_with('/') {
-        let names: Vec<&str> = config.webhooks.iter().map(|webhook| webhook.name.as_str()).collect();
-        let help = match (nearest(to, names.iter().copied()), names.as_slice()) {
-            (Some(near), _) => format!("did you mean {near:?}?"),
-            (None, []) => "none is configured; send to a URL".to_owned(),
-            (None, names) => format!("configured are {}; or send to a URL", names.join(", ")),
-        };
-        return Err(Failure::bad_usage(format!("there is no webhook {to:?}")).help(help));
+        settings::webhook(config, to, Some("send to a URL"))?;
     }
     let url = match target(to) {
         Ok(Target::Url(url)) => url,

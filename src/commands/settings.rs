@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use super::{Context, Out};
 use crate::config::{Config, SHIPPED};
-use crate::reader::{Complaints, Overrides, Source};
+use crate::portal::Webhook;
+use crate::provider::Dialect;
+use crate::reader::{Complaints, Overrides, Source, nearest};
 use crate::scenario::Vocabulary;
 use crate::secret::Secret;
 
@@ -116,6 +118,41 @@ fn server_alone(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Serv
         None => Some(token),
     });
     Some(Server { listen, token: token.map(Secret::new) })
+}
+
+/// A configured webhook by its name.
+///
+/// # Errors
+/// That there is none, what is near, and what else the caller would take.
+pub fn webhook<'c>(config: &'c Config, name: &str, or: Option<&str>) -> Result<&'c Webhook, Failure> {
+    let found = config.webhooks.iter().find(|webhook| webhook.name == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = config.webhooks.iter().map(|webhook| webhook.name.as_str()).collect();
+        let help = match (nearest(name, names.iter().copied()), names.as_slice(), or) {
+            (Some(near), ..) => format!("did you mean {near:?}?"),
+            (None, [], None) => "none is configured".to_owned(),
+            (None, [], Some(or)) => format!("none is configured; {or}"),
+            (None, names, None) => format!("configured are {}", names.join(", ")),
+            (None, names, Some(or)) => format!("configured are {}; or {or}", names.join(", ")),
+        };
+        Failure::bad_usage(format!("there is no webhook {name:?}")).help(help)
+    })
+}
+
+/// An event type as the provider spells it in a dialect; case does not matter.
+///
+/// # Errors
+/// That there is no such type, and what is near.
+pub fn event_type(dialect: Dialect, given: &str) -> Result<&'static str, Failure> {
+    let known = dialect.event_types();
+    let found = known.iter().copied().find(|kind| kind.eq_ignore_ascii_case(given.trim()));
+    found.ok_or_else(|| {
+        let help = match nearest(given, known.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        Failure::bad_usage(format!("{given:?} is not an event type")).help(help)
+    })
 }
 
 /// What scenarios may name under `config`, and what they inherit from it.

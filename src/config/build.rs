@@ -26,7 +26,7 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
     let server = server(reading, root.table("server")?);
     let outbox = outbox(reading, root.table("outbox")?);
     let clock = clock(reading, root.table("clock")?);
-    let delivery = DeliverySettings::read(reading, root.table("delivery")?, &DeliverySettings::of(provider));
+    let delivery = DeliverySettings::read(reading, root.table("delivery")?, &DeliverySettings::of(dialect), dialect);
     let email = EmailSettings::read(reading, root.table("email")?, &EmailSettings::default());
     let idwise = idwise(root.table("idwise")?);
     let qoreid = qoreid(root.table("qoreid")?)?;
@@ -35,7 +35,7 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
     let own = flow::flows(reading, root, &flows, idwise.finished_journey_on_review, workflows);
     flows.extend(own);
     let schedule = schedule::jobs(reading, root, provider);
-    let around = Surroundings { environment, policy: &delivery.policy, dialect };
+    let around = Surroundings { environment, delivery: &delivery, dialect };
     let webhooks = webhooks(reading, root, around);
     Some(Config {
         provider,
@@ -56,7 +56,7 @@ pub(super) fn config(reading: &mut Reading<'_>, root: &Section) -> Option<Config
     })
 }
 
-/// Every value as it is shown. The declaration states IDWise's defaults of delivery; what is played may have others.
+/// Every value as it is shown. The declaration states the defaults of today's IDWise; what is played may have others.
 fn resolved(root: &Section, delivery: &DeliverySettings) -> Vec<Shown> {
     let mut list = shown(&spec::ROOT, root);
     for shown in list.iter_mut().filter(|shown| shown.table == "[delivery]" && shown.origin == Origin::Default) {

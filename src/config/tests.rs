@@ -29,6 +29,8 @@ fn the_shipped_file_works_as_it_is_and_states_the_defaults() {
     bare.webhooks.clear();
     bare.schedule.clear();
     bare.resolved = empty.resolved.clone();
+    // What the file sets by hand is what is the default.
+    bare.delivery.set = empty.delivery.set.clone();
     assert_eq!(bare, empty);
     assert_eq!(empty.delivery, DeliverySettings::default());
     assert_eq!(empty.delivery.policy, DeliveryPolicy::default());
@@ -203,6 +205,20 @@ fn show_names_each_value_with_its_origin() {
     decision = { Complete = 85.0, Refer = 15.0 }  # from default
     aml_monitoring = true  # from default
     "#);
+}
+
+#[test]
+fn delivery_is_as_documented_in_the_dialect_that_is_played() {
+    let shown = |text: &str| {
+        let config = load(text).expect("valid");
+        let retry = config.resolved.iter().find(|shown| shown.table == "[delivery]" && shown.key == "retry");
+        let gaps: Vec<u64> = config.delivery.policy.retry.gaps.iter().map(std::time::Duration::as_secs).collect();
+        (gaps, retry.map(|shown| shown.value.to_string()))
+    };
+    assert_eq!(shown("dialect = \"middle\"\n"), (vec![300, 600], Some(r#"["5m","10m"]"#.to_owned())));
+    assert_eq!(shown("dialect = \"legacy\"\n"), (vec![300, 600, 900], Some(r#"["5m","10m","15m"]"#.to_owned())));
+    let by_hand = "dialect = \"middle\"\n[delivery]\nretry = [\"5m\", \"10m\", \"15m\"]\n";
+    assert_eq!(shown(by_hand), (vec![300, 600, 900], Some(r#"["5m","10m","15m"]"#.to_owned())));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 pub mod endpoint;
 pub mod notice;
 pub mod outcome;
+pub mod plan;
 pub mod retry;
 
 use bytes::Bytes;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::message::{RateLimit, Reach, RetryPolicy, Success};
-use crate::provider::{ProviderKind, policy};
+use crate::provider::{Dialect, ProviderKind, policy};
 use crate::reader::{Item, Reading, Section};
 
 /// How one webhook is delivered to.
@@ -27,9 +27,9 @@ pub struct DeliveryPolicy {
 }
 
 impl DeliveryPolicy {
-    /// As a provider documents that it delivers; see [`policy`].
-    pub fn of(provider: ProviderKind) -> Self {
-        let documented = policy(provider);
+    /// As a provider documented in an era that it delivers; see [`policy`].
+    pub fn documented(dialect: Dialect) -> Self {
+        let documented = policy(dialect);
         DeliveryPolicy {
             retry: RetryPolicy { gaps: documented.retry, jitter: 0.0 },
             timeout: documented.timeout,
@@ -43,9 +43,9 @@ impl DeliveryPolicy {
 }
 
 impl Default for DeliveryPolicy {
-    /// The documented policy of IDWise.
+    /// The documented policy of today's IDWise.
     fn default() -> Self {
-        DeliveryPolicy::of(ProviderKind::Idwise)
+        DeliveryPolicy::documented(Dialect::current(ProviderKind::Idwise))
     }
 }
 
@@ -63,22 +63,40 @@ pub struct PolicyOverrides {
 }
 
 impl PolicyOverrides {
-    /// What `section` gives. The defaults of retry, time-out and success are the provider's, not the declaration's.
+    /// What `section` gives. The defaults are the provider's and this room's, not the declaration's.
     pub fn read(section: &Section) -> Self {
         let given = |key: &str| section.given(key);
         let retry = || section.list("retry").iter().filter_map(Item::duration).collect();
         PolicyOverrides {
             retry: given("retry").then(retry),
-            jitter: section.number("jitter"),
+            jitter: section.number("jitter").filter(|_| given("jitter")),
             timeout: section.duration("timeout").filter(|_| given("timeout")),
             success: section
                 .text("success")
                 .filter(|_| given("success"))
                 .map(|t| if t == "2xx" { Success::Any2xx } else { Success::Only200 }),
-            max_in_flight: section.count("max_in_flight"),
-            rate_limit: section.rate("rate_limit").map(|rate| rate.map(|per_second| RateLimit { per_second })),
-            ordered: section.text("order").map(|order| order == "journey"),
-            response_body_max: section.count("response_body_max"),
+            max_in_flight: section.count("max_in_flight").filter(|_| given("max_in_flight")),
+            rate_limit: section
+                .rate("rate_limit")
+                .filter(|_| given("rate_limit"))
+                .map(|rate| rate.map(|per_second| RateLimit { per_second })),
+            ordered: section.text("order").filter(|_| given("order")).map(|order| order == "journey"),
+            response_body_max: section.count("response_body_max").filter(|_| given("response_body_max")),
+        }
+    }
+
+    /// These keys, and those of `base` that are not among them.
+    #[must_use]
+    pub fn or(self, base: &PolicyOverrides) -> Self {
+        PolicyOverrides {
+            retry: self.retry.or_else(|| base.retry.clone()),
+            jitter: self.jitter.or(base.jitter),
+            timeout: self.timeout.or(base.timeout),
+            success: self.success.or(base.success),
+            max_in_flight: self.max_in_flight.or(base.max_in_flight),
+            rate_limit: self.rate_limit.or(base.rate_limit),
+            ordered: self.ordered.or(base.ordered),
+            response_body_max: self.response_body_max.or(base.response_body_max),
         }
     }
 
@@ -106,28 +124,36 @@ pub struct DeliverySettings {
     pub reach: Vec<Reach>,
     /// The local address that attempts come from; `None` leaves it to the system.
     pub source_ip: Option<IpAddr>,
-    /// The policy of webhooks that do not override it.
+    /// The policy of webhooks that speak the server's dialect and override nothing.
     pub policy: DeliveryPolicy,
+    /// What was set by hand; the rest of a policy is as documented in the dialect that a webhook speaks.
+    pub set: PolicyOverrides,
 }
 
 impl Default for DeliverySettings {
     fn default() -> Self {
-        DeliverySettings::of(ProviderKind::Idwise)
+        DeliverySettings::of(Dialect::current(ProviderKind::Idwise))
     }
 }
 
 impl DeliverySettings {
-    /// As a provider documents that it delivers, to everywhere.
-    pub fn of(provider: ProviderKind) -> Self {
+    /// As a provider documented in an era that it delivers, to everywhere.
+    pub fn of(dialect: Dialect) -> Self {
         DeliverySettings {
             reach: vec![Reach::Loopback, Reach::Private, Reach::Public],
             source_ip: None,
-            policy: DeliveryPolicy::of(provider),
+            policy: DeliveryPolicy::documented(dialect),
+            set: PolicyOverrides::default(),
         }
     }
 
-    /// What `section` gives, over `base`.
-    pub fn read(reading: &mut Reading<'_>, section: &Section, base: &DeliverySettings) -> Self {
+    /// The policy of webhooks that speak `dialect` and override nothing.
+    pub fn policy_in(&self, dialect: Dialect) -> DeliveryPolicy {
+        self.set.over(&DeliveryPolicy::documented(dialect))
+    }
+
+    /// What `section` gives, over `base`, for a server that speaks `dialect`.
+    pub fn read(reading: &mut Reading<'_>, section: &Section, base: &DeliverySettings, dialect: Dialect) -> Self {
         let reach = match section.item("reach") {
             Some(_) => section.list("reach").iter().filter_map(|item| item.text()?.parse().ok()).collect(),
             None => base.reach.clone(),
@@ -150,6 +176,7 @@ impl DeliverySettings {
                 }
             },
         };
-        DeliverySettings { reach, source_ip, policy: PolicyOverrides::read(section).over(&base.policy) }
+        let set = PolicyOverrides::read(section).or(&base.set);
+        DeliverySettings { reach, source_ip, policy: set.over(&DeliveryPolicy::documented(dialect)), set }
     }
 }

@@ -4,7 +4,7 @@ use http::HeaderName;
 
 use crate::message::{Auth, Endpoint};
 use crate::portal::credentials::{auth, headers};
-use crate::portal::delivery::{DeliveryPolicy, PolicyOverrides};
+use crate::portal::delivery::{DeliveryPolicy, DeliverySettings, PolicyOverrides};
 use crate::portal::email::{address_help, check_address};
 use crate::portal::target::{Target, target};
 use crate::provider::{Dialect, Environment};
@@ -44,8 +44,8 @@ pub struct Webhook {
 pub struct Surroundings<'a> {
     /// The environment of webhooks that name none.
     pub environment: Environment,
-    /// The policy of webhooks that do not override it.
-    pub policy: &'a DeliveryPolicy,
+    /// `[delivery]`: how webhooks are delivered to that do not override it.
+    pub delivery: &'a DeliverySettings,
     /// The dialect of webhooks that name none.
     pub dialect: Dialect,
 }
@@ -89,10 +89,10 @@ impl Webhook {
         of_auth.into_iter().chain(self.headers.iter().map(|(_, value)| value))
     }
 
-    /// The same webhook where `[delivery]` says `policy`; what it sets itself stays.
+    /// The same webhook under another `[delivery]`; what it sets itself stays.
     #[must_use]
-    pub fn under(self, policy: &DeliveryPolicy) -> Self {
-        Webhook { policy: self.overrides.over(policy), ..self }
+    pub fn under(self, delivery: &DeliverySettings) -> Self {
+        Webhook { policy: self.overrides.over(&delivery.policy_in(self.dialect)), ..self }
     }
 
     /// A webhook from its JSON form, which has the keys of `[[webhook]]`: for webhooks made through the API.
@@ -176,7 +176,7 @@ fn webhook(reading: &mut Reading<'_>, section: &Section, around: Surroundings<'_
         auth: auth?,
         headers,
         enabled: section.switch("enabled")?,
-        policy: overrides.over(around.policy),
+        policy: overrides.over(&around.delivery.policy_in(dialect)),
         overrides,
     })
 }
@@ -238,28 +238,50 @@ mod tests {
     use super::*;
     use crate::provider::ProviderKind;
 
-    fn around(policy: &DeliveryPolicy) -> Surroundings<'_> {
-        Surroundings { environment: Environment::Sandbox, policy, dialect: Dialect::current(ProviderKind::Idwise) }
+    fn around(delivery: &DeliverySettings) -> Surroundings<'_> {
+        Surroundings { environment: Environment::Sandbox, delivery, dialect: Dialect::current(ProviderKind::Idwise) }
     }
 
     #[test]
     fn a_webhook_from_json_is_read_as_from_a_file() {
-        let policy = DeliveryPolicy::default();
+        let delivery = DeliverySettings::default();
         let json = serde_json::json!({
             "name": "a", "url": "/inbox/a", "types": ["Finished Journey"], "environment": null, "timeout": "3s",
             "auth": {"type": "bearer", "token": "t0ken"}, "headers": {"X-A": "b"},
         });
-        let webhook = Webhook::from_json(&json, around(&policy), &|_| None).expect("valid");
+        let webhook = Webhook::from_json(&json, around(&delivery), &|_| None).expect("valid");
         let base = url::Url::parse("http://127.0.0.1:4740").expect("a URL");
         let endpoint = webhook.clone().endpoint(&base);
         assert_eq!(endpoint.url.as_str(), "http://127.0.0.1:4740/inbox/a");
         assert_eq!((endpoint.timeout.as_secs(), endpoint.max_in_flight), (3, 32));
         assert!(endpoint.wants("Finished Journey", Environment::Sandbox));
-        let slower = DeliveryPolicy { max_in_flight: 1, timeout: std::time::Duration::from_secs(9), ..policy.clone() };
-        let moved = webhook.under(&slower).policy;
+        let slower = serde_json::json!({"name": "b", "url": "/inbox/b", "max_in_flight": 1, "timeout": "9s"});
+        let slower = Webhook::from_json(&slower, around(&delivery), &|_| None).expect("valid").overrides;
+        let moved = webhook.under(&DeliverySettings { set: slower, ..DeliverySettings::default() }).policy;
         assert_eq!((moved.timeout.as_secs(), moved.max_in_flight), (3, 1));
         let wrong = serde_json::json!({"name": "a b", "url": "x", "typs": []});
-        let complaints = Webhook::from_json(&wrong, around(&policy), &|_| None).expect_err("wrong");
+        let complaints = Webhook::from_json(&wrong, around(&delivery), &|_| None).expect_err("wrong");
         assert_eq!(complaints.list().len(), 3);
+    }
+
+    #[test]
+    fn a_webhook_of_another_era_is_retried_as_that_era_documents() {
+        let json = |dialect: &str, retry: serde_json::Value| serde_json::json!({"name": "a", "url": "/inbox/a", "dialect": dialect, "retry": retry});
+        let (nothing, own) = (serde_json::Value::Null, serde_json::json!(["1s"]));
+        let by_hand =
+            Webhook::from_json(&json("current", own.clone()), around(&DeliverySettings::default()), &|_| None);
+        let by_hand = DeliverySettings { set: by_hand.expect("valid").overrides, ..DeliverySettings::default() };
+        for (delivery, dialect, retry, gaps) in [
+            (&DeliverySettings::default(), "current", &nothing, &[300, 600, 900][..]),
+            (&DeliverySettings::default(), "legacy", &nothing, &[300, 600, 900]),
+            (&DeliverySettings::default(), "middle", &nothing, &[300, 600]),
+            (&DeliverySettings::default(), "middle", &own, &[1]),
+            (&by_hand, "middle", &nothing, &[1]),
+        ] {
+            let webhook =
+                Webhook::from_json(&json(dialect, retry.clone()), around(delivery), &|_| None).expect("valid");
+            let found: Vec<u64> = webhook.policy.retry.gaps.iter().map(std::time::Duration::as_secs).collect();
+            assert_eq!(found, gaps, "{dialect} {retry}");
+        }
     }
 }

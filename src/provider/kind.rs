@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::words;
-use super::{DeadlineKind, Policy, Stimulus, idwise, qoreid};
+use super::{DeadlineKind, Dialect, Policy, Stimulus, idwise, qoreid};
 
 /// A provider that can be played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,11 +85,11 @@ pub fn speak_for(kind: ProviderKind, deadline: DeadlineKind) -> &'static [&'stat
     }
 }
 
-/// How the provider documents that it delivers.
-pub fn policy(kind: ProviderKind) -> Policy {
-    match kind {
-        ProviderKind::Idwise => idwise::policy::policy(),
-        ProviderKind::Qoreid => qoreid::policy::policy(),
+/// How the provider documented in an era that it delivers.
+pub fn policy(dialect: Dialect) -> Policy {
+    match dialect {
+        Dialect::Idwise(era) => idwise::policy::policy(era),
+        Dialect::Qoreid(_) => qoreid::policy::policy(),
     }
 }
 

@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod customer;
+mod explain;
 mod house;
 mod idwise_dialects;
 mod openapi;

@@ -15,7 +15,7 @@ fn current() -> Dialect {
 #[test]
 fn event_types_are_found_in_any_case_or_suggested() {
     let check = |given: &str| {
-        event_type(current(), given)
+        settings::event_type(current(), given)
             .map_err(|failure| format!("{}: {}", failure.message, failure.help.unwrap_or_default()))
     };
     assert_eq!(check("finished journey"), Ok("Finished Journey"));

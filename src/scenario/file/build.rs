@@ -9,7 +9,7 @@ use super::{
 };
 use crate::message::DeliveryState;
 use crate::portal::webhook::{Surroundings, check_event_type, webhooks};
-use crate::portal::{DeliverySettings, EmailSettings, flow};
+use crate::portal::{DeliverySettings, EmailSettings, PolicyOverrides, flow};
 use crate::provider::{Dialect, Flow, ProviderKind, idwise, qoreid};
 use crate::reader::nearest::listed;
 use crate::reader::{Item, Reading, Section, Value, nearest};
@@ -37,13 +37,14 @@ pub(super) fn scenario(reading: &mut Reading<'_>, root: &Section, cx: &Vocabular
     let products = workflows.filter(|_| other).map(flow::products).unwrap_or_default();
     let configured = if other { &products } else { cx.flows };
     let mut flows = flow::flows(reading, root, &[], cx.finished_journey_on_review, workflows);
-    let policy = crate::portal::DeliveryPolicy::of(provider);
-    let base = if other { &DeliverySettings { policy, ..cx.delivery.clone() } } else { cx.delivery };
-    let table = root.table("delivery").map(|table| DeliverySettings::read(reading, table, base));
-    let delivery = table.or_else(|| other.then(|| base.clone()));
+    let set = if other { PolicyOverrides::default() } else { cx.delivery.set.clone() };
+    let base = DeliverySettings { set, ..cx.delivery.clone() };
+    let delivery = match root.table("delivery") {
+        Some(table) => DeliverySettings::read(reading, table, &base, dialect),
+        None => DeliverySettings { policy: base.policy_in(dialect), ..base },
+    };
     let email = root.table("email").map(|table| EmailSettings::read(reading, table, cx.email));
-    let policy = &delivery.as_ref().unwrap_or(cx.delivery).policy;
-    let around = Surroundings { environment: cx.environment, policy, dialect };
+    let around = Surroundings { environment: cx.environment, delivery: &delivery, dialect };
     let webhooks = webhooks(reading, root, around);
     let expect = expect(reading, root.table("expect")?, dialect);
     let require = require(root.table("require")?);

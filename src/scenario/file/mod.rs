@@ -79,7 +79,7 @@ pub struct Scenario {
     /// Webhooks in place of the configured ones; empty: the configured ones.
     pub webhooks: Vec<Webhook>,
     /// Delivery in place of the configured one, always there where another provider is played; see [`Webhook::under`].
-    pub delivery: Option<DeliverySettings>,
+    pub delivery: DeliverySettings,
     /// Error mail in place of the configured one.
     pub email: Option<EmailSettings>,
 }
