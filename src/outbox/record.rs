@@ -28,7 +28,7 @@ use crate::ids::{DeliveryId, EventId, JourneyId};
 use crate::message::{Attempt, Delivery, DueDeadline, Mail, Message};
 
 /// The format of the whole store.
-pub(in crate::outbox) const FORMAT: u32 = 1;
+pub(in crate::outbox) const FORMAT: u32 = 2;
 /// The version of each value.
 const VERSION: u8 = 1;
 

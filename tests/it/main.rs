@@ -9,6 +9,7 @@ mod crash;
 mod customer;
 mod explain;
 mod house;
+mod idwise_api;
 mod idwise_dialects;
 mod openapi;
 mod qoreid;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::result::{Person, matches_on_record};
+use super::state::MATCHES_SHOWN;
 use super::{Flow, State};
 use crate::provider::Journey;
 use crate::rng::Seed;
@@ -15,9 +16,6 @@ use crate::rng::Seed;
 /// Invented lists; no authority keeps one of these names.
 const DATASETS: [&str; 4] =
     ["Example Sanctions List", "Sample PEP Register", "Demo Watchlist", "Adverse Media Test Set"];
-
-/// A journey shows at most so many matches of each kind, however many monitoring has counted.
-const MOST: u32 = 50;
 
 /// docs.idwise.com/reference/get-aml-history: one match.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -73,8 +71,8 @@ pub fn aml(seed: Seed, journey: &Journey, state: &State, flow: &Flow, decided: b
 /// The matches of a version of the record; those of the present one for `None`. Of an older version those are shown that
 /// had been found by then.
 pub fn matches(seed: Seed, journey: &Journey, state: &State, version: Option<u32>) -> Vec<Match> {
-    let silent = state.aml.whitelisted.min(MOST);
-    let loud = matches_on_record(state).min(MOST);
+    let silent = state.aml.whitelisted.min(MATCHES_SHOWN);
+    let loud = matches_on_record(state).min(MATCHES_SHOWN - silent);
     let all = (0..silent + loud).map(|n| one(seed, journey, state, n, n < silent));
     all.filter(|found| version.is_none_or(|version| found.aml_record_version <= version)).collect()
 }
@@ -86,7 +84,7 @@ fn one(seed: Seed, journey: &Journey, state: &State, n: u32, is_whitelisted: boo
     let subject = Person::of(seed, journey, false);
     let other = Person::drawn(&mut draw, journey.created_at, false);
     let dataset = DATASETS[draw.below(DATASETS.len() as u64) as usize];
-    let version = n.min(state.aml.version);
+    let version = state.aml.version_of(n);
     Match {
         resource_id: format!("aml-{}", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
         aml_record_version: version,

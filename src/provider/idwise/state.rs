@@ -75,7 +75,7 @@ pub enum StepState {
 }
 
 /// What is known of a subject's AML records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aml {
     /// Rises by one with each update that monitoring finds.
     pub version: u32,
@@ -83,6 +83,40 @@ pub struct Aml {
     pub matches: u32,
     /// Matches that a reviewer whitelisted: their changes are silent.
     pub whitelisted: u32,
+    /// In which version each match on record was found, the whitelisted ones first; 0 is onboarding, and where nothing is
+    /// said. Bounded: monitoring may find matches for years.
+    pub found: Vec<u32>,
+}
+
+/// So many matches are told apart.
+pub(super) const MATCHES_SHOWN: u32 = 50;
+
+impl Aml {
+    /// A match that the next version finds.
+    pub(super) fn add(&mut self) {
+        let before = self.whitelisted.saturating_add(self.matches).min(MATCHES_SHOWN) as usize;
+        self.found.resize(before, 0);
+        if before < MATCHES_SHOWN as usize {
+            self.found.push(self.version.saturating_add(1));
+        }
+        self.matches = self.matches.saturating_add(1);
+    }
+
+    /// The newest match goes; the last whitelisted one when `silent`.
+    pub(super) fn remove(&mut self, silent: bool) {
+        let count = if silent { &mut self.whitelisted } else { &mut self.matches };
+        *count = count.saturating_sub(1);
+        let total = self.whitelisted.saturating_add(self.matches);
+        let place = if silent { self.whitelisted } else { total } as usize;
+        if place < self.found.len() && total < MATCHES_SHOWN {
+            self.found.remove(place);
+        }
+    }
+
+    /// In which version match `n` was found, from 0, the whitelisted ones first.
+    pub(super) fn version_of(&self, n: u32) -> u32 {
+        self.found.get(n as usize).copied().unwrap_or_default()
+    }
 }
 
 impl StepState {

@@ -227,9 +227,8 @@ impl Move<'_> {
         // With no match on record and none whitelisted, the change is of one that onboarding found.
         let notifies = change == AmlChange::Added || aml.matches > 0 || aml.whitelisted == 0;
         match change {
-            AmlChange::Added => aml.matches = aml.matches.saturating_add(1),
-            AmlChange::Removed if notifies => aml.matches = aml.matches.saturating_sub(1),
-            AmlChange::Removed => aml.whitelisted -= 1,
+            AmlChange::Added => aml.add(),
+            AmlChange::Removed => aml.remove(!notifies),
             AmlChange::Changed => {}
         }
         if !notifies {
