@@ -14,12 +14,14 @@ use url::Url;
 
 use crate::app::App;
 use crate::app::run::{self, BootError, Fatal, Firing, Parts, Running, Store, Watchers};
+use crate::app::webhooks::Around;
 use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
 use crate::http::inbox::Inbox;
 use crate::http::qoreid::{self, Keyless};
 use crate::http::serve::{Limits, serve};
 use crate::http::{api, idwise, openapi};
+use crate::outbox::OutboxError;
 use crate::portal::Webhook;
 use crate::provider::{Flow, ProviderKind};
 use crate::rng::Seed;
@@ -140,7 +142,7 @@ impl Stage {
         };
         let mut running = run::start(parts).await?;
         let inbox = Inbox::new(running.app.clock.clone(), seed);
-        inbox.set_redactor(redactor);
+        set_webhooks(&running, &inbox, base, config, webhooks).await.map_err(BootError::Read)?;
         let (provider, described) = provider_api(config, &running.app, address);
         let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api())
             .merge(inbox.router())
@@ -164,16 +166,14 @@ impl Stage {
 
     /// Takes over webhooks, flows and schedule of another configuration; what is under way goes on.
     pub async fn reconfigure(&self, config: &Config) {
-        let base = self.url();
         let app = &self.running.app;
-        let redactor = redactor(config, &config.webhooks);
-        self.inbox.set_redactor(redactor.clone());
-        self.running.set_redactor(redactor);
         app.set_flows(config.flows.clone());
         if let Err(error) = app.set_schedule(config.schedule.clone()).await {
             tracing::error!(%error, "the schedule could not be taken over");
         }
-        app.set_endpoints(config.webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect()).await;
+        if let Err(error) = set_webhooks(&self.running, &self.inbox, self.url(), config, &config.webhooks).await {
+            tracing::error!(%error, "the webhooks could not be taken over");
+        }
     }
 
     /// Drains within `grace` of real time and closes the store.
@@ -214,6 +214,29 @@ fn provider_api(config: &Config, app: &Arc<App>, address: SocketAddr) -> (Router
 }
 
 /// Knows every secret there is, those of `webhooks` included: what must not be shown when a receiver echoes it.
+/// Takes over webhooks, and keeps whoever blanks secrets informed of theirs.
+async fn set_webhooks(
+    running: &Running,
+    inbox: &Inbox,
+    base: Url,
+    config: &Config,
+    webhooks: &[Webhook],
+) -> Result<(), OutboxError> {
+    let endpoints = webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect();
+    let known: Vec<Secret> =
+        config.secrets().into_iter().chain(webhooks.iter().flat_map(Webhook::secrets).cloned()).collect();
+    let (inbox, http) = (inbox.clone(), running.redactor());
+    let on_secrets = Box::new(move |made: &[Secret]| {
+        let redactor = Redactor::new(known.iter().chain(made).map(Secret::expose));
+        inbox.set_redactor(redactor.clone());
+        http(redactor.clone());
+        redactor
+    });
+    let (environment, dialect, delivery) = (config.environment, config.dialect, config.delivery.clone());
+    let around = Around { environment, delivery, dialect, base };
+    running.app.set_webhooks(endpoints, around, Some(on_secrets)).await
+}
+
 fn redactor(config: &Config, webhooks: &[Webhook]) -> Redactor {
     let secrets = config.secrets();
     let of_webhooks = webhooks.iter().flat_map(Webhook::secrets);

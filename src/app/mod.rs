@@ -14,6 +14,8 @@ mod jobs;
 pub mod owed;
 pub mod run;
 pub mod time;
+mod vault;
+pub mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,8 @@ use crate::message::Endpoint;
 use crate::outbox::Outbox;
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
+use crate::transport::Transport;
+use webhooks::Registry;
 
 use agenda::Agenda;
 pub use apply::{AppError, Applied, Keyed, NewJourney};
@@ -55,6 +59,10 @@ pub struct App {
     pub outbox: Arc<dyn Outbox>,
     /// Who is told.
     pub endpoints: Endpoints,
+    /// Where endpoints come from: the configuration, and the API.
+    webhooks: Arc<Registry>,
+    /// What a webhook's test goes through.
+    transport: Arc<dyn Transport>,
     /// The flows, by id.
     flows: RwLock<BTreeMap<String, Arc<Flow>>>,
     /// Tells the delivery loop of new work.
@@ -101,6 +109,11 @@ impl App {
     pub async fn set_endpoints(&self, endpoints: Vec<Endpoint>) {
         self.endpoints.replace(endpoints);
         self.tell(self.endpoints.lanes()).await;
+        self.wake_lanes().await;
+    }
+
+    /// Tells the delivery loop of all that is owed.
+    async fn wake_lanes(&self) {
         let owed = self.outbox.horizon().lanes;
         for (lane, due) in owed.into_iter().filter_map(|lane| Some((lane.webhook, lane.next_due?))) {
             self.tell(Input::Work { lane: LaneKey::Webhook(lane), due }).await;

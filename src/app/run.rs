@@ -16,6 +16,8 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 use crate::app::time::kept_position;
+use crate::app::vault::Vault;
+use crate::app::webhooks::{Registry, restore_pauses};
 use crate::app::{App, Applied, JOURNEY_LOCKS, by_id};
 use crate::clock::{Clock as _, ClockMode, ProviderClock, Timestamp, real_sleep};
 use crate::delivery::attempt::{Bench, Tried};
@@ -105,6 +107,11 @@ pub enum BootError {
     /// The store, once it was open.
     #[error("{0}")]
     Read(OutboxError),
+    /// The secrets of webhooks that were made through the API.
+    #[error(
+        "cannot read webhook-secrets.json beside the store: {0}; mend it, or remove it and make its webhooks again"
+    )]
+    Vault(std::io::Error),
     /// The transport.
     #[error("cannot set up deliveries: {0}")]
     Transport(String),
@@ -161,7 +168,13 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
     let clock = Arc::new(clock(parts.clock, parts.start, last));
     let mailer = Mailer::new(parts.mail).map_err(|e| BootError::Mail(e.to_string()))?;
     let endpoints = Endpoints::default();
-    endpoints.replace(parts.endpoints);
+    restore_pauses(&endpoints, &*outbox).map_err(BootError::Read)?;
+    endpoints.replace(parts.endpoints.clone());
+    let dir = match &parts.store {
+        Store::Sled { path, .. } => Some(path.as_path()),
+        Store::Memory => None,
+    };
+    let vault = Vault::open(dir).map_err(BootError::Vault)?;
     let jobs = if parts.firing == Firing::ByItself { parts.schedule } else { Vec::new() };
     let agenda = super::jobs::agenda(jobs, &*outbox, clock.now()).map_err(BootError::Read)?;
     let (inputs, inbound) = mpsc::channel(INPUTS);
@@ -173,6 +186,8 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         clock: clock.clone(),
         outbox: outbox.clone(),
         endpoints: endpoints.clone(),
+        webhooks: Arc::new(Registry::new(parts.endpoints, vault)),
+        transport: transport.clone(),
         flows: RwLock::new(by_id(parts.flows)),
         inputs,
         deadlines_changed: Arc::default(),
@@ -225,10 +240,13 @@ impl Running {
         self.tasks.spawn(async move { (name, task.await) });
     }
 
-    /// The secrets have changed: from now on these are blanked in what is kept of answers.
-    pub fn set_redactor(&self, redactor: Redactor) {
-        if let Some(http) = &self.http {
-            http.set_redactor(redactor);
+    /// Tells what is to be blanked from then on in what is kept of answers.
+    pub fn redactor(&self) -> impl Fn(Redactor) + Send + Sync + 'static {
+        let http = self.http.clone();
+        move |redactor| {
+            if let Some(http) = &http {
+                http.set_redactor(redactor);
+            }
         }
     }
 

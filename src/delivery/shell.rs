@@ -9,7 +9,7 @@
 //! Stopping has two stages: `stop_claiming` starts nothing more and lets attempts end; `abort` gives the rest back
 //! unsettled and uncounted. A broken outbox ends the loop with an error, and with it the process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -33,49 +33,58 @@ pub const GLOBAL_IN_FLIGHT: usize = 1_024;
 /// At most so many mails at once.
 const MAILS_IN_FLIGHT: usize = 4;
 
-type ByName = BTreeMap<Arc<str>, (Arc<Endpoint>, Paused)>;
-
 /// The endpoints as they are configured now, and which of them stand.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    by_name: Arc<RwLock<ByName>>,
+    known: Arc<RwLock<Known>>,
     changed: watch::Sender<()>,
 }
 
+#[derive(Debug, Default)]
+struct Known {
+    by_name: BTreeMap<Arc<str>, Arc<Endpoint>>,
+    /// Names that stand, also of endpoints that are not there, or not yet.
+    paused: BTreeSet<Arc<str>>,
+}
+
 impl Endpoints {
-    /// Replaces them all; those that stand go on standing. An endpoint that is disabled stands as well.
+    /// Replaces them all; names that stand go on standing. An endpoint that is disabled stands as well.
     pub fn replace(&self, endpoints: Vec<Endpoint>) {
-        let mut by_name = self.write();
-        let before = std::mem::take(&mut *by_name);
-        for endpoint in endpoints {
-            let name: Arc<str> = endpoint.name.as_str().into();
-            let paused = before.get(&name).map_or(Paused::No, |(_, paused)| *paused);
-            by_name.insert(name, (Arc::new(endpoint), paused));
-        }
-        drop(by_name);
+        let named = |endpoint: Endpoint| (Arc::from(endpoint.name.as_str()), Arc::new(endpoint));
+        self.write().by_name = endpoints.into_iter().map(named).collect();
         self.changed.send_replace(());
     }
 
-    /// Pauses or resumes one; `false` when there is none of that name.
-    pub fn set_paused(&self, name: &str, paused: Paused) -> bool {
-        let found = self.write().get_mut(name).map(|entry| entry.1 = paused).is_some();
+    /// Lets a name stand, or go on.
+    pub fn set_paused(&self, name: &str, paused: bool) {
+        let mut known = self.write();
+        match paused {
+            true => known.paused.insert(name.into()),
+            false => known.paused.remove(name),
+        };
+        drop(known);
         self.changed.send_replace(());
-        found
+    }
+
+    /// Whether a name stands.
+    pub fn is_paused(&self, name: &str) -> bool {
+        self.read().paused.contains(name)
     }
 
     /// One, by name.
     pub fn get(&self, name: &str) -> Option<Arc<Endpoint>> {
-        self.read().get(name).map(|(endpoint, _)| endpoint.clone())
+        self.read().by_name.get(name).cloned()
     }
 
     /// All of them, by name.
     pub fn all(&self) -> Vec<Arc<Endpoint>> {
-        self.read().values().map(|(endpoint, _)| endpoint.clone()).collect()
+        self.read().by_name.values().cloned().collect()
     }
 
     /// Whether work for it is being started.
     pub fn runs(&self, name: &str) -> bool {
-        self.read().get(name).is_some_and(|(endpoint, paused)| endpoint.enabled && *paused == Paused::No)
+        let known = self.read();
+        known.by_name.get(name).is_some_and(|endpoint| endpoint.enabled) && !known.paused.contains(name)
     }
 
     /// Changes whenever one may have begun or ceased to run: await it, then look again.
@@ -87,21 +96,23 @@ impl Endpoints {
     pub fn lanes(&self) -> Input {
         let mail = LaneSettings { max_in_flight: MAILS_IN_FLIGHT, spacing: None, paused: Paused::No };
         let mut lanes = vec![(LaneKey::Mail, mail)];
-        for (name, (endpoint, paused)) in self.read().iter() {
+        let known = self.read();
+        for (name, endpoint) in &known.by_name {
             let spacing = endpoint.rate_limit.map(|limit| spacing(limit.per_second));
-            let paused = if endpoint.enabled { *paused } else { Paused::Yes };
+            let stands = !endpoint.enabled || known.paused.contains(name);
+            let paused = if stands { Paused::Yes } else { Paused::No };
             let settings = LaneSettings { max_in_flight: endpoint.max_in_flight, spacing, paused };
             lanes.push((LaneKey::Webhook(name.clone()), settings));
         }
         Input::Configured(lanes)
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, ByName> {
-        self.by_name.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, ByName> {
-        self.by_name.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

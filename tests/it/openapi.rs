@@ -14,8 +14,11 @@ use super::support::tools::python_with;
 const SECONDS: &str = "30";
 
 /// What a form may hold besides what is asked for is anybody's business: names and values that HTTP cannot even carry among
-/// it. So of the two submissions only the answers are judged, not whether they are taken.
+/// it. So of the two submissions only the answers are judged, not whether they are taken. Neither is it of a webhook's
+/// definition: its values are described by `config schema`.
 const FORMS: &str = "[[operations]]\ninclude-path-regex = \"/process-(custom-)?journey-step$\"\n\
+    checks.negative_data_rejection.enabled = false\nchecks.positive_data_acceptance.enabled = false\n\
+    [[operations]]\ninclude-path-regex = \"/api/v1/webhooks(/\\\\{name\\\\})?$\"\n\
     checks.negative_data_rejection.enabled = false\nchecks.positive_data_acceptance.enabled = false\n";
 
 const COMMON: &str = "seed = 7\n[server]\ntoken = \"the-token\"\n[outbox]\nengine = \"memory\"\n[clock]\nmode = \"manual\"\n\

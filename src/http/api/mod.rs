@@ -11,6 +11,7 @@ mod journeys;
 mod mails;
 pub mod schema;
 pub mod shapes;
+mod webhooks;
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -75,6 +76,11 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(deliveries::show))
         .routes(routes!(deliveries::resend))
         .routes(routes!(deliveries::cancel))
+        .routes(routes!(webhooks::list, webhooks::make))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::pause))
+        .routes(routes!(webhooks::resume))
         .routes(routes!(mails::list))
         .routes(routes!(mails::show))
         .routes(routes!(clock::show, clock::change))

@@ -1,13 +1,16 @@
 //! The JSON of the control API: journeys, events, deliveries, mails. The one home of these shapes; keys may be added,
 //! none is taken away.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::app::App;
+use crate::chance::show_span;
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
-use crate::message::{Attempt, Delivery, Mail, Message};
-use crate::outbox::Ledger;
+use crate::message::{Attempt, Auth, Delivery, Endpoint, Mail, Message, Outcome, Success};
+use crate::outbox::{Horizon, Ledger};
 use crate::provider::{self, Journey};
+use crate::secret::BLANK;
 
 /// A journey.
 pub fn journey(journey: &Journey) -> Value {
@@ -99,6 +102,53 @@ fn try_of(attempt: &Attempt, body: &[u8]) -> Value {
             "truncated": response.truncated,
         })),
         "phases": { "head_ms": outcome.phases.head_us.map(millis), "total_ms": millis(outcome.phases.total_us) },
+    })
+}
+
+/// A webhook as it is set up, and what it is owed.
+pub fn webhook(app: &App, endpoint: &Endpoint, horizon: &Horizon) -> Value {
+    let lane = horizon.lanes.iter().find(|lane| *lane.webhook == *endpoint.name);
+    let auth = match &endpoint.auth {
+        Auth::None => json!({ "type": "none" }),
+        Auth::Basic { username, .. } => json!({ "type": "basic", "username": username, "password": BLANK }),
+        Auth::Bearer { .. } => json!({ "type": "bearer", "token": BLANK }),
+        Auth::Hmac { .. } => json!({ "type": "hmac", "secret": BLANK }),
+    };
+    let headers: Map<String, Value> =
+        endpoint.headers.iter().map(|(name, _)| (name.to_string(), Value::from(BLANK))).collect();
+    json!({
+        "name": endpoint.name,
+        "origin": if app.is_made(&endpoint.name) { "api" } else { "file" },
+        "environment": endpoint.environment,
+        "dialect": endpoint.dialect.as_str(),
+        "types": endpoint.types,
+        "url": app.blanked(endpoint.url.as_str()),
+        "error_emails": endpoint.error_emails,
+        "auth": auth,
+        "headers": headers,
+        "enabled": endpoint.enabled,
+        "paused": app.endpoints.is_paused(&endpoint.name),
+        "retry": endpoint.retry.gaps.iter().map(|gap| show_span(*gap)).collect::<Vec<_>>(),
+        "jitter": endpoint.retry.jitter,
+        "timeout": show_span(endpoint.timeout),
+        "success": if endpoint.success == Success::Any2xx { "2xx" } else { "200" },
+        "max_in_flight": endpoint.max_in_flight,
+        "rate_limit": endpoint.rate_limit.map(|limit| limit.per_second),
+        "order": if endpoint.ordered { "journey" } else { "none" },
+        "waiting": lane.map_or(0, |lane| lane.waiting),
+        "in_flight": lane.map_or(0, |lane| lane.in_flight),
+        "next_due": lane.and_then(|lane| lane.next_due).map(instant),
+    })
+}
+
+/// What came of a test.
+pub fn tested(passed: bool, outcome: &Outcome) -> Value {
+    json!({
+        "passed": passed,
+        "status": outcome.status,
+        "error": outcome.error,
+        "detail": outcome.detail,
+        "took_ms": outcome.took().as_secs_f64() * 1e3,
     })
 }
 

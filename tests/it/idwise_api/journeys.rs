@@ -10,7 +10,7 @@ use crate::support::steps::{advance, ok, webhook};
 fn a_journey_goes_from_start_to_result_and_the_webhooks_say_the_same() {
     let sink = Sink::statuses(&[200]);
     let dir = tempfile::tempdir().expect("a directory");
-    let server = serve(dir.path(), &webhook("sink", &sink.url("/hook"), ""));
+    let server = serve(dir.path(), &webhook("sink", &sink.url("/hook"), "order = \"journey\"\n"));
     let start = json!({
         "flow_id": "onboarding", "reference_no": "KYC-1",
         "applicant_details": { "full_name": "Ana Pérez", "birth_date": "1990-02-01", "sex": "female" },

@@ -2,6 +2,7 @@
 //! wrong; these types describe them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 shapes! {
@@ -36,6 +37,36 @@ shapes! {
         /// Only says what would be sent.
         dry_run: Option<bool>,
     }
+}
+
+/// A webhook to be made: the keys of `[[webhook]]`, whose values `config schema` describes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MakeWebhook {
+    /// Unique; 1 to 64 letters, digits, dots, dashes and underscores.
+    #[schema(example = "mine", pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    pub name: String,
+    /// Absolute, or a path of this server's own inbox.
+    #[schema(example = "/inbox/mine")]
+    pub url: String,
+    /// Save it without a test.
+    #[schema(example = true)]
+    pub skip_test: Option<bool>,
+    /// The other keys.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub others: serde_json::Map<String, Value>,
+}
+
+/// What is changed of a webhook: keys of `[[webhook]]` with other values, or with `null`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeWebhook {
+    /// Save it without a test.
+    #[schema(example = true)]
+    pub skip_test: Option<bool>,
+    /// The keys.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub others: serde_json::Map<String, Value>,
 }
 
 shapes! {
