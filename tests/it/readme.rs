@@ -129,3 +129,42 @@ fn the_readme_works_in_its_order() {
     words.extend(["--config".to_owned(), "webhooks.toml".to_owned()]);
     call(&words).with_code(0);
 }
+
+/// The cells of the tables of dialects: what they say, where they lead, and the test that is named there.
+fn cells(section: &str) -> Vec<(String, String, String)> {
+    let linked = section.split('[').skip(1).filter_map(|part| {
+        let (said, rest) = part.split_once("](")?;
+        let (path, rest) = rest.split_once(" \"")?;
+        Some((said.to_owned(), path.to_owned(), rest.split('"').next()?.to_owned()))
+    });
+    linked.collect()
+}
+
+#[test]
+fn every_event_of_every_dialect_leads_to_the_test_that_pins_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("README.md")).expect("the README is there");
+    let section =
+        text.split("## What it speaks").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the section");
+    let cells = cells(section);
+    for (said, path, test) in &cells {
+        let file = std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let pinned = match said.split_once('/') {
+            // Of QoreID, one body a line; the oldest dialect names the product alone.
+            Some((product, kind)) => {
+                file.contains(&format!(r#"{{"event":"{product}","event_type":"{kind}""#))
+                    || (path.contains("verifyme") && file.contains(&format!(r#"{{"type":"{product}""#)))
+            }
+            None => {
+                let (_, body) =
+                    file.split_once(&format!("fn {test}()")).unwrap_or_else(|| panic!("no test {test} in {path}"));
+                body.split("\n}\n").next().is_some_and(|body| body.contains(&format!(r#""event":"{said}""#)))
+            }
+        };
+        assert!(pinned, "{said} is not pinned by {test} of {path}");
+    }
+    // None is left out.
+    let linked = |part: &str| cells.iter().filter(|(_, path, _)| path.contains(part)).count();
+    assert_eq!(linked("idwise"), 9 + 6 + 5);
+    assert_eq!((linked("wire-current"), linked("wire-flat"), linked("wire-verifyme")), (13, 13, 4));
+}
