@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::provider::Journey;
 use crate::rng::{Draw, Seed};
 
-mod person;
+pub(super) mod person;
 mod rules;
 
 pub use person::Person;
@@ -150,11 +150,6 @@ const MODEL: &str = "3.0";
 /// Whether the system has decided, so that a result is more than a beginning.
 pub fn is_concluded(state: &State) -> bool {
     !matches!(state.phase, Phase::Open | Phase::Processing)
-}
-
-/// How many matches notify: what onboarding found when monitoring counted none counts as none here.
-pub(super) fn matches_on_record(state: &State) -> u32 {
-    state.aml.matches
 }
 
 /// The result of `journey`, which finished at `ended`.

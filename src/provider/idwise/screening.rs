@@ -7,7 +7,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::result::{Person, matches_on_record};
+use super::result::person::Person;
 use super::state::MATCHES_SHOWN;
 use super::{Flow, State};
 use crate::provider::Journey;
@@ -72,7 +72,7 @@ pub fn aml(seed: Seed, journey: &Journey, state: &State, flow: &Flow, decided: b
 /// had been found by then.
 pub fn matches(seed: Seed, journey: &Journey, state: &State, version: Option<u32>) -> Vec<Match> {
     let silent = state.aml.whitelisted.min(MATCHES_SHOWN);
-    let loud = matches_on_record(state).min(MATCHES_SHOWN - silent);
+    let loud = state.aml.matches.min(MATCHES_SHOWN - silent);
     let all = (0..silent + loud).map(|n| one(seed, journey, state, n, n < silent));
     all.filter(|found| version.is_none_or(|version| found.aml_record_version <= version)).collect()
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{is_concluded, matches_on_record};
+use super::is_concluded;
 use crate::provider::Journey;
 use crate::provider::idwise::{State, Step, StepKind, StepState, SystemDecision};
 use crate::rng::Seed;
@@ -114,7 +114,7 @@ pub fn failed_steps<'a>(seed: Seed, journey: &Journey, state: &'a State) -> Vec<
 
 /// The rule whose failure explains the decision: the AML record where there is one, else one that the steps can fail.
 fn reason(seed: Seed, journey: &Journey, state: &State) -> &'static str {
-    if matches_on_record(state) > 0 {
+    if state.aml.matches > 0 {
         return "no_aml_records";
     }
     let gives = |kind| state.steps.iter().any(|s| s.definition.kind == kind && s.state != StepState::NotSubmitted);
