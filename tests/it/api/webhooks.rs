@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
+use understudy::http::api::schema;
 
 use crate::support::http::Response;
 use crate::support::server::Server;
@@ -13,6 +14,13 @@ use crate::support::steps::{advance, items, ledger, manual, ok, one_event, settl
 fn ask(server: &Server, method: &str, path: &str, body: &Value) -> Response {
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     server.ask(method, path, &[("Content-Type", "application/json")], &body).expect("an answer")
+}
+
+/// Fails unless it has the members that the description declares, and no others.
+#[track_caller]
+fn as_described<T: serde::de::DeserializeOwned + serde::Serialize>(shape: &Value) {
+    let read: T = serde_json::from_value(shape.clone()).unwrap_or_else(|error| panic!("{error}: {shape}"));
+    assert_eq!(serde_json::to_value(read).expect("JSON"), *shape);
 }
 
 #[track_caller]
@@ -44,6 +52,8 @@ fn one_is_made_only_after_its_test_and_then_gets_what_happens() {
         make(healthy.url("/hook"), json!({ "types": ["Finished Step"], "headers": { "X-Api-Key": "key-of-mine" } }));
     assert_eq!(made.status, 201, "{}", made.text());
     let made = made.json();
+    as_described::<schema::Webhook>(&made);
+    as_described::<schema::Tested>(&failed["test"]);
     assert_eq!(
         (&made["origin"], &made["types"], &made["paused"]),
         (&json!("api"), &json!(["Finished Step"]), &json!(false))
