@@ -6,7 +6,8 @@
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments here are help texts, which name tables like [server]")]
 
 pub mod byhand;
-pub mod offline;
+pub mod load;
+mod offline;
 pub mod remote;
 pub mod run;
 pub mod values;
@@ -20,6 +21,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::secret::BLANK;
 
 pub use byhand::{ListenArgs, SendArgs};
+pub use load::{LoadArgs, OutboxKind, ReportArgs};
 pub use offline::{CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ScenarioAction, ScenarioArgs};
 pub use remote::{
     ClockAction, ClockArgs, DeliveriesAction, DeliveriesArgs, HealthcheckArgs, JourneysAction, JourneysArgs,
@@ -134,6 +136,10 @@ pub enum Command {
     Serve(ServeArgs),
     /// Play scenario files from start to end and judge what they expect
     Replay(ReplayArgs),
+    /// Drive a population of journeys at endpoints, and report
+    Load(LoadArgs),
+    /// Show a saved result, in another form or beside another
+    Report(ReportArgs),
     /// Send one event now, as the provider's "Test Webhook" does
     Send(SendArgs),
     /// Receive webhooks and show them as they come
@@ -161,9 +167,6 @@ pub enum Command {
     Healthcheck(HealthcheckArgs),
     /// Not available yet
     #[command(hide = true)]
-    Load(LaterArgs),
-    /// Not available yet
-    #[command(hide = true)]
     Grade(LaterArgs),
     /// Not available yet
     #[command(hide = true)]
@@ -171,9 +174,6 @@ pub enum Command {
     /// Not available yet
     #[command(hide = true)]
     Webhooks(LaterArgs),
-    /// Not available yet
-    #[command(hide = true)]
-    Report(LaterArgs),
 }
 
 /// Whatever is typed after the word of a command that comes later.

@@ -194,6 +194,7 @@ impl Understudy {
             reference_no: reference_no.to_owned(),
             environment: None,
             opening: None,
+            planned: None,
         };
         match self.stage.running.app.start_journey(new, None).await.map_err(EmbedError::Refused)? {
             Answer::Done(applied) => Ok(applied.journey.id),

@@ -32,6 +32,17 @@ pub struct NewJourney {
     pub environment: Option<Environment>,
     /// What is done to it in the same breath; see [`provider::opening`].
     pub opening: Option<Stimulus>,
+    /// When and as which it was planned; now, and as the next, when absent.
+    pub planned: Option<Planned>,
+}
+
+/// A journey's place in a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The instant.
+    pub at: Timestamp,
+    /// Its number in a store that holds this plan's journeys alone.
+    pub number: u64,
 }
 
 /// Makes a call idempotent.
@@ -112,6 +123,8 @@ pub struct Manner<'a> {
     pub fired: Option<DueDeadlineRow>,
     /// A note that is kept with what follows.
     pub note: Option<Note>,
+    /// The instant at which it was to happen, where that is not this one: what follows from it counts from there.
+    pub at: Option<Timestamp>,
     /// The chance of it; by journey and version when absent.
     pub draw: Option<Draw>,
 }
@@ -126,8 +139,8 @@ impl App {
             return Ok(Answer::Repeated(answer));
         }
         let flow = self.flow(&new.flow)?;
-        let now = self.clock.now();
-        let number = self.outbox.next_journey_number();
+        let now = new.planned.map_or_else(|| self.clock.now(), |planned| planned.at);
+        let number = new.planned.map_or_else(|| self.outbox.next_journey_number(), |planned| planned.number);
         let environment = new.environment.unwrap_or(self.environment);
         let mut journey =
             provider::start(self.seed, number, &new.reference_no, environment, &flow, now).map_err(AppError::Start)?;
@@ -169,7 +182,7 @@ impl App {
             return Err(AppError::Overtaken);
         }
         let flow = self.flow(&journey.flow)?;
-        let now = self.clock.now();
+        let now = manner.at.unwrap_or_else(|| self.clock.now());
         let mut draw = manner.draw.unwrap_or_else(|| {
             self.seed.draw(&[b"stimulus", &journey.number.to_le_bytes(), &journey.version.to_le_bytes()])
         });

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::apply::{AppError, Manner};
+use crate::app::run::Firing;
 use crate::clock::{Clock as _, Timestamp};
 use crate::outbox::{Commit, DueDeadlineRow, OutboxError, Settlement};
 use crate::provider::{self, Deadline, DeadlineKind};
@@ -17,6 +19,9 @@ const LOOK_FOR_FLOW_AFTER: Duration = Duration::from_secs(3_600);
 
 /// So many deadlines are leased at once.
 const BATCH: usize = 256;
+
+/// And so many are worked on at once, so that they share the disk's writes.
+const AT_ONCE: usize = 64;
 
 impl App {
     /// Fires every deadline that is due at this instant, in due order, and says when the next one is.
@@ -41,15 +46,33 @@ impl App {
             if claim.rows.is_empty() {
                 return Ok(claim.next_due);
             }
-            let mut rows = claim.rows.into_iter();
-            while let Some(row) = rows.next() {
-                if stop.is_cancelled() {
-                    self.outbox.release([row].into_iter().chain(rows).map(|row| row.lease).collect());
-                    return Ok(None);
-                }
-                self.fire(row).await?;
+            if self.firing == Firing::ByCaller {
+                // One after the other: a script's order is kept.
+                self.fire_all(claim.rows, 1, stop).await?;
+            } else {
+                self.fire_all(claim.rows, AT_ONCE, stop).await?;
+            }
+            if stop.is_cancelled() {
+                return Ok(None);
             }
         }
+    }
+
+    /// Fires these, so many at once; gives back what is left once `stop` is cancelled.
+    async fn fire_all(
+        &self,
+        rows: Vec<DueDeadlineRow>,
+        at_once: usize,
+        stop: &CancellationToken,
+    ) -> Result<(), OutboxError> {
+        let fired = futures_util::stream::iter(rows).map(|row| async move {
+            if stop.is_cancelled() {
+                self.outbox.release(vec![row.lease]);
+                return Ok(());
+            }
+            self.fire(row).await
+        });
+        fired.buffer_unordered(at_once).try_collect().await
     }
 
     /// Fires deadlines as they fall due, until stopped; those that are a job's to begin are left to it.

@@ -29,7 +29,7 @@ impl App {
     /// # Errors
     /// Only when the outbox is broken.
     pub async fn set_schedule(&self, jobs: Vec<Job>) -> Result<(), OutboxError> {
-        if self.firing == Firing::ByCaller {
+        if self.firing != Firing::ByItself {
             return Ok(());
         }
         self.agenda.replace(jobs, &self.outbox.notes(MARKS)?, self.clock.now());

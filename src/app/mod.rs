@@ -11,6 +11,7 @@ mod agenda;
 pub mod apply;
 pub mod deadlines;
 mod jobs;
+pub mod lines;
 pub mod owed;
 pub mod run;
 pub mod time;

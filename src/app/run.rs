@@ -20,7 +20,7 @@ use crate::app::vault::Vault;
 use crate::app::webhooks::{Registry, restore_pauses};
 use crate::app::{App, Applied, JOURNEY_LOCKS, by_id};
 use crate::clock::{Clock as _, ClockMode, ProviderClock, Timestamp, real_sleep};
-use crate::delivery::attempt::{Bench, Tried};
+use crate::delivery::attempt::{Bench, Gauge, Tried};
 use crate::delivery::shell::{Endpoints, INPUTS, Shell, StopTokens};
 use crate::message::Endpoint;
 use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
@@ -50,7 +50,7 @@ pub enum Firing {
     /// A task, as they fall due.
     #[default]
     ByItself,
-    /// The caller, with [`App::fire_due`]: for scripts that keep a strict order.
+    /// The caller, with [`App::fire_due`] or as lines of its own: for scripts that keep a strict order, and plans.
     ByCaller,
 }
 
@@ -61,6 +61,8 @@ pub struct Watchers {
     pub applied: Option<mpsc::Sender<Applied>>,
     /// Every settled attempt.
     pub tried: Option<mpsc::Sender<Tried>>,
+    /// Every attempt, measured where it ends.
+    pub gauge: Option<Arc<dyn Gauge>>,
 }
 
 /// All that a provider is made of.
@@ -206,11 +208,12 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         seed: parts.seed,
         digest: parts.digest,
         watcher: parts.watchers.tried,
+        gauge: parts.watchers.gauge,
     };
     let mut running = Running { app: app.clone(), stop: StopTokens::default(), http: None, tasks: JoinSet::new() };
     let (shell, stop) = (Shell::new(bench, endpoints), running.stop.clone());
     running.own("delivery", async move { shell.run(inbound, stop).await.map_err(Fatal::Outbox) });
-    if parts.firing == Firing::ByItself {
+    if parts.firing != Firing::ByCaller {
         let (app, stop) = (app.clone(), running.stop.stop_claiming.clone());
         running.own("deadlines", async move { app.fire_deadlines(stop).await.map_err(Fatal::Outbox) });
         let (app, stop) = (running.app.clone(), running.stop.stop_claiming.clone());

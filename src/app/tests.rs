@@ -112,8 +112,13 @@ fn parts(endpoints: Vec<Endpoint>) -> Parts {
 }
 
 async fn begin(running: &Running, reference_no: &str) -> JourneyId {
-    let new =
-        NewJourney { flow: "onboarding".into(), reference_no: reference_no.into(), environment: None, opening: None };
+    let new = NewJourney {
+        flow: "onboarding".into(),
+        reference_no: reference_no.into(),
+        environment: None,
+        opening: None,
+        planned: None,
+    };
     match running.app.start_journey(new, None).await.expect("it starts") {
         Answer::Done(applied) => applied.journey.id,
         Answer::Repeated(_) => panic!("a first call is no repetition"),

@@ -48,7 +48,7 @@ impl App {
         loop {
             self.quiet().await;
             // Deadlines that only a script fires are its to wait for.
-            let kinds = if self.firing == Firing::ByItself { self.own_deadlines() } else { &[] };
+            let kinds = if self.firing == Firing::ByCaller { &[] } else { self.own_deadlines() };
             match self.next_due(kinds) {
                 Some(due) if due < to => self.forward(due),
                 _ => break,
@@ -173,7 +173,7 @@ impl App {
         let due = |next: Option<Timestamp>| next.is_some_and(|due| due <= at);
         let own = self.own_deadlines();
         horizon.lanes.iter().any(|lane| due(lane.next_due) && self.endpoints.runs(&lane.webhook))
-            || (self.firing == Firing::ByItself
+            || (self.firing != Firing::ByCaller
                 && horizon.deadlines.iter().any(|(kind, d)| own.contains(kind) && *d <= at))
             || due(horizon.mail)
             || due(self.agenda.next(horizon))

@@ -21,9 +21,12 @@ mod explain;
 mod healthcheck;
 mod journeys;
 mod listen;
+mod load;
+mod load_view;
 mod mails;
 mod reload;
 mod replay;
+mod report;
 mod scenario;
 mod send;
 mod serve;
@@ -95,6 +98,8 @@ async fn carry_out(cx: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => serve::run(cx, args).await,
         Command::Replay(args) => replay::run(cx, args).await,
+        Command::Load(args) => load::run(cx, args).await,
+        Command::Report(args) => report::run(cx, args),
         Command::Send(args) => send::run(cx, args).await,
         Command::Listen(args) => listen::run(cx, args).await,
         Command::Journeys(args) => journeys::run(cx, args).await,
@@ -107,11 +112,9 @@ async fn carry_out(cx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(cx, args),
         Command::Man => completions::man(cx),
         Command::Healthcheck(args) => healthcheck::run(cx, args).await,
-        Command::Load(_) => Err(later("load")),
         Command::Grade(_) => Err(later("grade")),
         Command::Tail(_) => Err(later("tail")),
         Command::Webhooks(_) => Err(later("webhooks")),
-        Command::Report(_) => Err(later("report")),
     }
 }
 

@@ -147,6 +147,11 @@ impl Out {
         Ok(())
     }
 
+    /// Whether somebody looks on who is not a program: progress may be drawn.
+    pub fn shows_progress(&self) -> bool {
+        self.format == Output::Text
+    }
+
     /// Says a line on stderr. Nobody can be told when that fails.
     pub fn talk(&self, text: &str) {
         let _ = writeln!(lock(&self.talk), "{text}");

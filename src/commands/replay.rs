@@ -108,10 +108,10 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
             Engine::Sled => Store::Sled { path: directory.path().join("store"), retention: Duration::MAX },
         },
         clock: mode,
-        start: scenario.start.or(config.clock.start).or_else(|| leap_start(time)),
+        start: scenario.start.or(config.clock.start).or_else(|| (time == Time::Leaps).then(leap_start)),
         seed,
         firing: Firing::ByCaller,
-        watchers: Watchers { applied: Some(applied_to), tried: Some(tried_to) },
+        watchers: Watchers { applied: Some(applied_to), tried: Some(tried_to), gauge: None },
     };
     let config = &Config {
         provider: scenario.dialect.provider(),
@@ -150,11 +150,9 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
     Ok(report)
 }
 
-fn leap_start(time: Time) -> Option<Timestamp> {
-    match time {
-        Time::Leaps => START.parse().ok(),
-        Time::Runs => None,
-    }
+/// Where time starts that leaps, if nobody says.
+pub(super) fn leap_start() -> Timestamp {
+    START.parse().unwrap_or_default()
 }
 
 fn pace(args: &ReplayArgs, scenario: &Scenario) -> Result<(ClockMode, Time), Failure> {
@@ -176,8 +174,23 @@ fn pace(args: &ReplayArgs, scenario: &Scenario) -> Result<(ClockMode, Time), Fai
 /// Who is told in this play. A play that leaps sends to each webhook one after the other, unless a number is set: so its
 /// events arrive in one order on every run.
 fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time) -> Result<Vec<Webhook>, Failure> {
+    let mut webhooks = targets(args.to.as_ref(), config, scenario)?;
+    let unset = crate::portal::DeliveryPolicy::default().max_in_flight;
+    if time == Time::Leaps {
+        for webhook in webhooks.iter_mut().filter(|webhook| webhook.policy.max_in_flight == unset) {
+            webhook.policy.max_in_flight = 1;
+        }
+    }
+    Ok(webhooks)
+}
+
+/// The webhooks of a play: one at a URL that was named, or the scenario's own, or the configured ones.
+///
+/// # Errors
+/// A URL that cannot be used.
+pub(super) fn targets(named: Option<&url::Url>, config: &Config, scenario: &Scenario) -> Result<Vec<Webhook>, Failure> {
     let delivery = &scenario.delivery;
-    let mut webhooks: Vec<Webhook> = match &args.to {
+    Ok(match named {
         Some(url) => vec![to(config, scenario.dialect, delivery, url)?],
         None if scenario.webhooks.is_empty() => config
             .webhooks
@@ -190,14 +203,7 @@ fn webhooks(args: &ReplayArgs, config: &Config, scenario: &Scenario, time: Time)
             })
             .collect(),
         None => scenario.webhooks.clone(),
-    };
-    let unset = crate::portal::DeliveryPolicy::default().max_in_flight;
-    if time == Time::Leaps {
-        for webhook in webhooks.iter_mut().filter(|webhook| webhook.policy.max_in_flight == unset) {
-            webhook.policy.max_in_flight = 1;
-        }
-    }
-    Ok(webhooks)
+    })
 }
 
 /// One webhook for everything, at `url`.

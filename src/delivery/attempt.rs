@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::clock::{Clock, Timestamp};
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::notice::{self, NoticeLine};
-use crate::message::{Attempt, Endpoint, ErrorClass, Outcome, Verdict};
+use crate::message::{Attempt, Endpoint, ErrorClass, Message, Outcome, Verdict};
 use crate::outbox::{DigestEntry, DueDelivery, DueMail, Lease, MailVerdict, NewMail, Outbox, OutboxError, Settlement};
 use crate::rng::Seed;
 use crate::transport::Transport;
@@ -34,6 +34,34 @@ pub struct Bench {
     pub digest: Duration,
     /// Who wants to see every attempt, told just before it is settled. Bounded: a slow watcher slows delivery down.
     pub watcher: Option<mpsc::Sender<Tried>>,
+    /// Who measures every attempt.
+    pub gauge: Option<Arc<dyn Gauge>>,
+}
+
+/// Measures attempts, where they begin and end. It must not wait.
+pub trait Gauge: Send + Sync + std::fmt::Debug {
+    /// An attempt begins that was due at `due_at`; says whether it may have waited for a slot.
+    fn begin(&self, endpoint: &Endpoint, due_at: Timestamp) -> bool;
+
+    /// It has ended.
+    fn measure(&self, trial: &Trial<'_>);
+}
+
+/// An attempt that has ended, for a [`Gauge`].
+#[derive(Clone, Copy, Debug)]
+pub struct Trial<'a> {
+    /// To whom.
+    pub endpoint: &'a Endpoint,
+    /// Of what.
+    pub message: &'a Message,
+    /// When it was to start.
+    pub due_at: Timestamp,
+    /// What happened.
+    pub attempt: &'a Attempt,
+    /// What it meant.
+    pub verdict: Verdict,
+    /// It may have waited for a slot or its rate: that it began late says nothing about us.
+    pub crowded: bool,
 }
 
 /// An attempt that has ended, for whoever watches.
@@ -119,6 +147,9 @@ impl Drop for Held<'_> {
 pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Result<Next, OutboxError> {
     let held = Held { outbox: &*bench.outbox, lease: Some(due.lease) };
     let n = due.attempts.saturating_add(1);
+    let due_at = due.due_at;
+    let crowded =
+        bench.gauge.as_ref().is_some_and(|gauge| gauge.begin(endpoint, due_at)) || endpoint.rate_limit.is_some();
     let started_at = bench.clock.now();
     let outcome = read(bench.transport.send(endpoint, &due.message).await, endpoint);
     let finished_at = bench.clock.now();
@@ -127,6 +158,10 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
     log(endpoint, &due, n, &outcome, verdict);
     let notice = (verdict == Verdict::Exhausted && !endpoint.error_emails.is_empty()).then_some(bench.digest);
     let attempt = Box::new(Attempt { n, started_at, finished_at, outcome });
+    if let Some(gauge) = &bench.gauge {
+        let message = &due.message;
+        gauge.measure(&Trial { endpoint, message, due_at, attempt: &attempt, verdict, crowded });
+    }
     if let Some(watcher) = &bench.watcher {
         let tried = Tried::Delivery {
             id: due.id,

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::app::apply::{Answer, AppError, Applied, Manner, NewJourney};
+use crate::app::apply::{AppError, Applied};
+use crate::app::lines::{Doing, Done};
 use crate::clock::Timestamp;
 use crate::delivery::attempt::Tried;
 use crate::ids::JourneyId;
 use crate::message::Message;
 use crate::outbox::{DeliveryQuery, OutboxError};
-use crate::provider::{self, DeadlineKind, Stimulus};
+use crate::provider::DeadlineKind;
 use crate::rng::Seed;
 use crate::scenario::draw;
 use crate::scenario::file::{Line, LineKind, Scenario};
@@ -164,63 +165,38 @@ impl Player<'_> {
                 id
             }
         };
-        if let Some(when) = &line.when {
-            let journey = self.app.outbox.journey(id)?;
-            if !journey.is_some_and(|journey| provider::matches(&journey, when)) {
-                self.skipped(cue, format!("not {when}")).await;
-                return Ok(LinePlayed::Skipped);
-            }
-        }
-        let scripted = self.scripted(cue, stimulus);
-        let manner = Manner { scripted: &scripted, draw: Some(self.script.choice(cue)), ..Manner::default() };
-        match self.app.apply(id, stimulus, manner).await {
-            Ok(Answer::Done(applied)) => {
+        let scripted = self.app.scripted(&self.script, cue, stimulus);
+        let (when, draw) = (line.when.as_deref(), self.script.choice(cue));
+        let doing = Doing { stimulus, when, scripted: &scripted, draw, at: None };
+        let why = match self.app.carry_out(id, doing).await? {
+            Done::Yes(applied) => {
                 self.tell(Watching::Applied(applied)).await;
-                Ok(LinePlayed::Yes)
+                return Ok(LinePlayed::Yes);
             }
-            Ok(Answer::Repeated(_)) => Ok(LinePlayed::Yes),
-            Err(AppError::Outbox(error @ OutboxError::Broken(_))) => Err(error.into()),
-            Err(error) => {
+            Done::NotNow => format!("not {}", when.unwrap_or_default()),
+            Done::Impossible(error) => {
                 // What happens meanwhile meets a journey in any state: there it may be impossible, and is left out.
                 if matches!(cue.place, Place::Step(_)) {
                     self.refused.push((self.place(cue), error.to_string()));
                 }
-                self.skipped(cue, error.to_string()).await;
-                Ok(LinePlayed::Skipped)
+                error.to_string()
             }
-        }
+        };
+        self.skipped(cue, why).await;
+        Ok(LinePlayed::Skipped)
     }
 
     async fn start(&mut self, number: u64) -> Result<JourneyId, PlayError> {
         let scenario = self.what.scenario;
-        let new = NewJourney {
-            flow: scenario.flow.id().to_owned(),
-            reference_no: draw::reference_no(scenario, number),
-            environment: None,
-            opening: None,
-        };
-        match self.app.start_journey(new, None).await {
-            Ok(Answer::Done(applied)) => {
-                let id = applied.journey.id;
-                self.ids.insert(number, id);
-                self.tell(Watching::Applied(applied)).await;
-                Ok(id)
-            }
-            // Without a key nothing is a repetition.
-            Ok(Answer::Repeated(_)) => Err(PlayError::Outbox(OutboxError::Conflict)),
-            Err(AppError::Outbox(error)) => Err(error.into()),
-            Err(error) => Err(PlayError::Start { number, error }),
-        }
-    }
-
-    /// The deadlines that later lines speak for: the flow's own are not set then.
-    fn scripted(&self, cue: Cue, stimulus: &Stimulus) -> Vec<DeadlineKind> {
-        let kinds = DeadlineKind::ALL.into_iter();
-        let to_come = |kind: &DeadlineKind| {
-            let words = provider::speak_for(self.app.provider, *kind);
-            words.iter().any(|word| self.script.still_to_come(cue, word))
-        };
-        kinds.filter(|kind| kind.as_str() != stimulus.name() && to_come(kind)).collect()
+        let begun = self.app.begin(scenario.flow.id(), draw::reference_no(scenario, number), None).await;
+        let applied = begun.map_err(|error| match error {
+            AppError::Outbox(error) => PlayError::Outbox(error),
+            error => PlayError::Start { number, error },
+        })?;
+        let id = applied.journey.id;
+        self.ids.insert(number, id);
+        self.tell(Watching::Applied(applied)).await;
+        Ok(id)
     }
 
     async fn skipped(&self, cue: Cue, reason: String) {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Attempt, Delivery};
 use crate::outbox::Ledger;
+use crate::report::Figures;
 use crate::rng::Seed;
 use crate::scenario::judge::{Holds, Judged, Played};
 
@@ -41,46 +41,6 @@ pub struct Report {
     /// One report each, where several scenarios were played.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scenarios: Vec<Report>,
-}
-
-/// A distribution, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
-    /// How many values.
-    pub count: u64,
-    /// Half are below.
-    pub p50: f64,
-    /// Nine of ten are below.
-    pub p90: f64,
-    /// 99 of 100 are below.
-    pub p99: f64,
-    /// The largest.
-    pub max: f64,
-    /// The mean.
-    pub mean: f64,
-}
-
-impl Figures {
-    /// Of spans of any length; above 10 years they are counted as 10 years.
-    pub fn of(spans: impl Iterator<Item = Duration>) -> Self {
-        const TEN_YEARS_US: u64 = 10 * 365 * 86_400 * 1_000_000;
-        let Ok(mut histogram) = Histogram::<u64>::new_with_bounds(1, TEN_YEARS_US, 3) else {
-            return Figures::default();
-        };
-        for span in spans {
-            let micros = u64::try_from(span.as_micros()).unwrap_or(TEN_YEARS_US);
-            histogram.saturating_record(micros);
-        }
-        let ms = |micros: u64| micros as f64 / 1_000.0;
-        Figures {
-            count: histogram.len(),
-            p50: ms(histogram.value_at_quantile(0.5)),
-            p90: ms(histogram.value_at_quantile(0.9)),
-            p99: ms(histogram.value_at_quantile(0.99)),
-            max: ms(histogram.max()),
-            mean: histogram.mean() / 1_000.0,
-        }
-    }
 }
 
 impl Report {

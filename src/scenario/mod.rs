@@ -6,6 +6,7 @@
 pub mod draw;
 pub mod file;
 pub mod judge;
+pub mod require;
 pub mod script;
 mod vocabulary;
 

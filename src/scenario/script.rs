@@ -8,7 +8,7 @@
 //! `when` is looked at when a line falls due. A line whose `when` does not match is skipped and takes no time: the next
 //! one's `after` counts from the last line that was played. Ties go by (due, journey, line).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Timestamp;
 use crate::rng::{Draw, Seed};
@@ -60,27 +60,50 @@ pub struct Script<'a> {
     steps: &'a [Line],
     meanwhile: &'a [Line],
     cues: BTreeSet<Cue>,
-    /// By journey: the instant of the last line that was played, from which the next `after` counts.
-    last: Vec<Timestamp>,
+    /// The journeys that have lines left, by number.
+    journeys: BTreeMap<u64, Progress>,
+}
+
+/// How far a journey is.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    /// The instant of the last line that was played, from which the next `after` counts.
+    last: Timestamp,
+    /// The step that is played next.
+    next: usize,
+    /// Its lines that are scheduled, or being played.
+    cues: usize,
 }
 
 impl<'a> Script<'a> {
     /// A script for journeys 1 to `journeys`, all of which begin at `start`.
     pub fn new(seed: Seed, steps: &'a [Line], meanwhile: &'a [Line], journeys: u64, start: Timestamp) -> Self {
-        let last = vec![start; usize::try_from(journeys).unwrap_or(usize::MAX)];
-        let mut script = Script { seed, steps, meanwhile, cues: BTreeSet::new(), last };
-        for journey in 1..=journeys {
-            script.schedule_step(journey, 0, start);
-            for (n, line) in meanwhile.iter().enumerate() {
-                let place = Place::Meanwhile(n);
-                let mut draw = script.draw(journey, place, b"share");
-                if draw.chance(line.share) {
-                    let span = line.at.as_ref().map(|at| at.draw(&mut script.draw(journey, place, b"at")));
-                    script.cues.insert(Cue { due: start + span.unwrap_or_default(), journey, place });
-                }
+        let mut script = Script::empty(seed, steps, meanwhile);
+        (1..=journeys).for_each(|journey| script.join(journey, start));
+        script
+    }
+
+    /// A script without journeys, which join it as they come.
+    pub fn empty(seed: Seed, steps: &'a [Line], meanwhile: &'a [Line]) -> Self {
+        Script { seed, steps, meanwhile, cues: BTreeSet::new(), journeys: BTreeMap::new() }
+    }
+
+    /// A journey begins at `start`. Its number must be new.
+    pub fn join(&mut self, journey: u64, start: Timestamp) {
+        self.journeys.insert(journey, Progress { last: start, next: 0, cues: 0 });
+        for (n, line) in self.meanwhile.iter().enumerate() {
+            let place = Place::Meanwhile(n);
+            if self.draw(journey, place, b"share").chance(line.share) {
+                let span = line.at.as_ref().map(|at| at.draw(&mut self.draw(journey, place, b"at")));
+                self.schedule(Cue { due: start + span.unwrap_or_default(), journey, place });
             }
         }
-        script
+        self.schedule_step(journey, 0, start);
+    }
+
+    /// Whether a journey has lines left.
+    pub fn has(&self, journey: u64) -> bool {
+        self.journeys.contains_key(&journey)
     }
 
     /// When the next line falls due; `None` when all are done.
@@ -97,17 +120,23 @@ impl<'a> Script<'a> {
 
     /// Reports what became of a line, and schedules the one after it.
     pub fn done(&mut self, cue: Cue, played: Played, now: Timestamp) {
+        let Some(progress) = self.journeys.get_mut(&cue.journey) else { return };
+        progress.cues -= 1;
         if let Place::Step(n) = cue.place {
             if played == Played::Yes {
-                self.last[cue.journey as usize - 1] = now;
+                progress.last = now;
             }
             self.schedule_step(cue.journey, n + 1, now);
+        }
+        if self.journeys.get(&cue.journey).is_some_and(|progress| progress.cues == 0) {
+            self.journeys.remove(&cue.journey);
         }
     }
 
     /// Ends a journey's part early: none of its lines is played any more.
     pub fn give_up(&mut self, journey: u64) {
         self.cues.retain(|cue| cue.journey != journey);
+        self.journeys.remove(&journey);
     }
 
     /// The chance of a line, for the choices that its stimulus leaves open.
@@ -120,9 +149,7 @@ impl<'a> Script<'a> {
         let from = match cue.place {
             Place::Step(n) => n + 1,
             // What a meanwhile line leads to is spoken for by the steps that are left.
-            Place::Meanwhile(_) => {
-                self.cues.iter().filter(|c| c.journey == cue.journey).find_map(step_of).unwrap_or(self.steps.len())
-            }
+            Place::Meanwhile(_) => self.journeys.get(&cue.journey).map_or(self.steps.len(), |progress| progress.next),
         };
         self.steps.get(from..).unwrap_or_default().iter().any(|line| match &line.kind {
             LineKind::Stimulus(s) => s.name() == stimulus,
@@ -131,16 +158,25 @@ impl<'a> Script<'a> {
     }
 
     fn schedule_step(&mut self, journey: u64, n: usize, now: Timestamp) {
+        let Some(progress) = self.journeys.get_mut(&journey) else { return };
+        progress.next = n;
+        let base = progress.last;
         let Some(line) = self.steps.get(n) else { return };
         let place = Place::Step(n);
-        let base = self.last[journey as usize - 1];
         let after = line.after.draw(&mut self.draw(journey, place, b"after"));
         let due = match &line.kind {
             LineKind::Wait(Wait::For(span)) => base + after + span.draw(&mut self.draw(journey, place, b"wait")),
             LineKind::Wait(Wait::Until(at)) => (base + after).max(*at),
             LineKind::Stimulus(_) => base + after,
         };
-        self.cues.insert(Cue { due: due.max(now), journey, place });
+        self.schedule(Cue { due: due.max(now), journey, place });
+    }
+
+    fn schedule(&mut self, cue: Cue) {
+        if let Some(progress) = self.journeys.get_mut(&cue.journey) {
+            progress.cues += 1;
+        }
+        self.cues.insert(cue);
     }
 
     fn line(&self, place: Place) -> &'a Line {
@@ -154,13 +190,6 @@ impl<'a> Script<'a> {
     /// file gives one, so that adding a line above it changes nothing.
     fn draw(&self, journey: u64, place: Place, purpose: &[u8]) -> Draw {
         self.seed.draw(&[b"line", &journey.to_le_bytes(), self.line(place).id.as_bytes(), purpose])
-    }
-}
-
-fn step_of(cue: &Cue) -> Option<usize> {
-    match cue.place {
-        Place::Step(n) => Some(n),
-        Place::Meanwhile(_) => None,
     }
 }
 

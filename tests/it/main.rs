@@ -11,6 +11,7 @@ mod explain;
 mod house;
 mod idwise_api;
 mod idwise_dialects;
+mod load;
 mod openapi;
 mod qoreid;
 mod qoreid_signature;

@@ -80,7 +80,8 @@ pub(super) async fn start(State(app): State<Arc<App>>, Whole(body): Whole) -> Re
     let scope = environment.unwrap_or(app.environment);
     let keyed = key.map(|key| Keyed { key: format!("start/{scope}/{key}"), request, answer: answer_start });
     let opening = provider::opening(&*app.flow(&flow)?);
-    let answer = app.start_journey(NewJourney { flow, reference_no, environment, opening }, keyed).await?;
+    let answer =
+        app.start_journey(NewJourney { flow, reference_no, environment, opening, planned: None }, keyed).await?;
     Ok(json(StatusCode::CREATED, bytes(answer, answer_start)))
 }
 

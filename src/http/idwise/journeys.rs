@@ -105,6 +105,7 @@ pub(super) async fn start(
         reference_no: reference_no.clone(),
         environment: Some(caller.environment),
         opening: None,
+        planned: None,
     };
     let Answer::Done(applied) = api.app.start_journey(new, None).await? else {
         return Err(Refusal::bad_request("a start without a key has no earlier answer"));

@@ -170,6 +170,7 @@ async fn submit(
         reference_no,
         environment: Some(environment),
         opening: Some(Stimulus::Qoreid(opening)),
+        planned: None,
     };
     match desk.app.start_journey(new, None).await? {
         Answer::Done(applied) => Ok(applied.journey),

@@ -1,6 +1,7 @@
 //! From the document's sections to [`Scenario`], with the complaints that a declaration cannot express.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use serde_json::Value as Json;
 
@@ -47,7 +48,7 @@ pub(super) fn scenario(reading: &mut Reading<'_>, root: &Section, cx: &Vocabular
     let around = Surroundings { environment: cx.environment, delivery: &delivery, dialect };
     let webhooks = webhooks(reading, root, around);
     let expect = expect(reading, root.table("expect")?, dialect);
-    let require = require(root.table("require")?);
+    let require = require(reading, root.table("require")?);
     let journey = root.table("journey")?;
     let flow = chosen_flow(reading, journey, &flows, configured);
     if other && flow.as_ref().is_some_and(|flow| flows.iter().all(|known| known.id() != flow.id())) {
@@ -275,7 +276,19 @@ fn status_rule(value: &Json) -> Option<StatusRule> {
     }
 }
 
-fn require(table: &Section) -> Require {
-    let texts = |key: &str| table.list(key).iter().filter_map(|item| item.text().map(str::to_owned)).collect();
-    Require { checks: texts("checks"), stop_when: texts("stop_when") }
+fn require(reading: &mut Reading<'_>, table: &Section) -> Require {
+    Require { checks: parsed(reading, table, "checks"), stop_when: parsed(reading, table, "stop_when") }
+}
+
+/// Texts of a list that are a language of their own; each is complained of where it stands.
+fn parsed<T: FromStr<Err = String>>(reading: &mut Reading<'_>, table: &Section, key: &str) -> Vec<T> {
+    let mut all = Vec::new();
+    for item in table.list(key) {
+        match item.text().map(str::parse::<T>) {
+            Some(Ok(one)) => all.push(one),
+            Some(Err(message)) => reading.complain(item.span.clone(), message, None),
+            None => {}
+        }
+    }
+    all
 }

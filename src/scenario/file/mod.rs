@@ -18,6 +18,7 @@ use crate::portal::{DeliverySettings, EmailSettings, Webhook};
 use crate::provider::{self, Dialect, Environment, Flow};
 use crate::reader::{self, Complaints, Reading, Source};
 use crate::rng::Seed;
+use crate::scenario::require::{Check, StopWhen};
 
 /// The form that this version reads and writes.
 pub const FORMAT: i64 = 1;
@@ -230,13 +231,13 @@ impl StatusRule {
     }
 }
 
-/// `[require]`: kept as written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// `[require]`
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Require {
     /// Such as `lost == 0`.
-    pub checks: Vec<String>,
+    pub checks: Vec<Check>,
     /// Such as `refused > 20% for 30s`.
-    pub stop_when: Vec<String>,
+    pub stop_when: Vec<StopWhen>,
 }
 
 impl Scenario {

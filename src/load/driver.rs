@@ -1,0 +1,329 @@
+//! The driver: keeps a population going, many lines at once, each at its planned instant.
+//!
+//! ```text
+//!   Arrivals ──> journeys ──> items by (due, journey): lines of the script, and the journeys' own deadlines
+//!                                │ pop what is due, unless its journey is busy
+//!                                v
+//!                       up to [`AT_ONCE`] tasks ── durable ──> the journey's next items
+//! ```
+//!
+//! A journey's items are played one after the other in due order; journeys do not wait for each other. What is done counts
+//! from its planned instant: an event's time, its deliveries' and the journey's deadlines. So every journey goes as its
+//! script says however busy the machine is, and lateness shows where it belongs, in the figures.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::clock::{Clock as _, Stopwatch, Timestamp, real_sleep};
+use crate::ids::JourneyId;
+use crate::load::arrivals::Arrivals;
+use crate::load::item::{DriveError, Ended, Item, What, carry_out, deadline, line_of};
+use crate::load::meter::Meter;
+use crate::outbox::OutboxError;
+use crate::provider::{Deadline, DeadlineKind};
+use crate::rng::Seed;
+use crate::scenario::file::{LineKind, Scenario};
+use crate::scenario::script::{Cue, Place, Played, Script};
+
+/// So many lines are carried out at once; their writes share the disk's.
+const AT_ONCE: usize = 512;
+
+/// On a clock that leaps so many deliveries may be owed before it waits for them.
+const OWED: u64 = 8_192;
+
+/// How time passes in a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pacing {
+    /// At the clock's pace, in provider seconds per real second.
+    Runs(f64),
+    /// As fast as everything is done.
+    Leaps,
+}
+
+/// What is turned while a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Control {
+    /// The rate of arrivals, of the planned one.
+    pub faster: f64,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Control { faster: 1.0 }
+    }
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Drive {
+    /// What is driven. It plays this run alone, in a fresh store, and leaves deadlines to its caller.
+    pub app: Arc<App>,
+    /// What each journey goes through.
+    pub scenario: Arc<Scenario>,
+    /// The seed of the run.
+    pub seed: Seed,
+    /// When journeys arrive.
+    pub arrivals: Arrivals,
+    /// How time passes.
+    pub pacing: Pacing,
+    /// Who measures.
+    pub meter: Arc<Meter>,
+    /// What is turned meanwhile.
+    pub control: watch::Receiver<Control>,
+    /// How long, in real time, what is owed may take once all lines are played.
+    pub drain: Duration,
+    /// Ends arrivals; what is under way is drained.
+    pub stop: CancellationToken,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Driven {
+    /// Journeys that were to start until arrivals ended.
+    pub planned: u64,
+    /// Journeys that started.
+    pub started: u64,
+    /// Real time from the first arrival's plan to the end of arrivals.
+    pub arriving: Duration,
+    /// Real time of all, draining included.
+    pub took: Duration,
+    /// Why the first line failed that was none of the scenario's business, if one did.
+    pub refused: Option<String>,
+}
+
+/// A journey that is under way.
+#[derive(Debug, Default)]
+struct Journey {
+    id: Option<JourneyId>,
+    busy: bool,
+    deadlines: Vec<Deadline>,
+    /// Items that fell due while it was busy.
+    blocked: Vec<Item>,
+}
+
+/// Drives a population to its end.
+///
+/// # Errors
+/// [`DriveError`] when a journey cannot be started, or the store fails.
+pub async fn drive(run: Drive) -> Result<Driven, DriveError> {
+    let scenario = run.scenario.clone();
+    let script = Script::empty(run.seed, &scenario.steps, &scenario.meanwhile);
+    let origin = run.app.now();
+    let end = origin + run.arrivals.span();
+    let mut driver = Driver {
+        run,
+        script,
+        origin,
+        end,
+        items: BTreeSet::new(),
+        journeys: BTreeMap::new(),
+        tasks: JoinSet::new(),
+        driven: Driven::default(),
+    };
+    driver.go().await?;
+    Ok(driver.driven)
+}
+
+struct Driver<'a> {
+    run: Drive,
+    script: Script<'a>,
+    origin: Timestamp,
+    /// When the stages are over.
+    end: Timestamp,
+    items: BTreeSet<Item>,
+    journeys: BTreeMap<u64, Journey>,
+    tasks: JoinSet<Result<Ended, DriveError>>,
+    driven: Driven,
+}
+
+impl Driver<'_> {
+    async fn go(&mut self) -> Result<(), DriveError> {
+        let running = Stopwatch::start();
+        let mut arrival = self.next_arrival();
+        let mut arriving = true;
+        loop {
+            let mut now = self.run.app.now();
+            if arriving && (arrival.is_none() || self.run.stop.is_cancelled()) {
+                (arriving, arrival) = (false, None);
+                self.driven.arriving = running.elapsed();
+            }
+            let next = self.items.first().map(|item| item.due).into_iter().chain(arrival.map(|(_, at)| at)).min();
+            if self.tasks.len() < AT_ONCE
+                && let Some(due) = next
+            {
+                if self.run.pacing == Pacing::Leaps && due > now && self.owed() < OWED {
+                    self.run.app.forward(due);
+                    now = due;
+                }
+                if due <= now {
+                    match arrival.filter(|(_, at)| *at == due) {
+                        Some((number, at)) => {
+                            self.join(number, at, now);
+                            arrival = self.next_arrival();
+                        }
+                        None => self.play_next(),
+                    }
+                    continue;
+                }
+            }
+            if next.is_none() && self.tasks.is_empty() {
+                break;
+            }
+            self.wait(next).await?;
+        }
+        self.drain().await?;
+        self.driven.took = running.elapsed();
+        Ok(())
+    }
+
+    fn next_arrival(&mut self) -> Option<(u64, Timestamp)> {
+        let faster = self.run.control.borrow().faster;
+        let (number, at) = self.run.arrivals.next(faster)?;
+        Some((number, self.origin + at))
+    }
+
+    /// A journey arrives: its first line is scheduled.
+    fn join(&mut self, number: u64, at: Timestamp, now: Timestamp) {
+        let pace = if let Pacing::Runs(pace) = self.run.pacing { pace } else { 1.0 };
+        let asked = self.run.arrivals.rate_at(at.since(self.origin)) * self.run.control.borrow().faster * pace;
+        self.run.meter.started(at, now, asked);
+        self.driven.planned += 1;
+        self.driven.started += 1;
+        self.journeys.insert(number, Journey::default());
+        self.script.join(number, at);
+        self.take_cues();
+    }
+
+    /// Moves what the script has scheduled to the items.
+    fn take_cues(&mut self) {
+        while let Some((cue, _)) = self.script.pop(Timestamp::MAX) {
+            self.items.insert(Item { due: cue.due, journey: cue.journey, what: What::Line(cue.place) });
+        }
+    }
+
+    /// Starts the first item's task, or keeps it for when its journey is free.
+    fn play_next(&mut self) {
+        let Some(item) = self.items.pop_first() else { return };
+        let Some(journey) = self.journeys.get_mut(&item.journey) else { return };
+        if journey.busy {
+            journey.blocked.push(item);
+            return;
+        }
+        journey.busy = true;
+        let (app, scenario, meter) = (self.run.app.clone(), self.run.scenario.clone(), self.run.meter.clone());
+        let id = journey.id;
+        let (scripted, draw) = match item.what {
+            What::Line(place) => {
+                let cue = Cue { due: item.due, journey: item.journey, place };
+                let scripted = match &line_of(&scenario, place).kind {
+                    LineKind::Stimulus(stimulus) => app.scripted(&self.script, cue, stimulus),
+                    LineKind::Wait(_) => Vec::new(),
+                };
+                (scripted, Some(self.script.choice(cue)))
+            }
+            What::Deadline(_) => (Vec::new(), None),
+        };
+        self.tasks.spawn(async move { carry_out(&app, &scenario, &meter, item, id, &scripted, draw).await });
+    }
+
+    async fn wait(&mut self, next: Option<Timestamp>) -> Result<(), DriveError> {
+        let app = self.run.app.clone();
+        let mut changed = app.outbox.changed();
+        changed.mark_unchanged();
+        let room = self.tasks.len() < AT_ONCE;
+        let leaps = self.run.pacing == Pacing::Leaps;
+        let ended = tokio::select! {
+            ended = self.tasks.join_next(), if !self.tasks.is_empty() => ended,
+            () = app.clock.sleep_until(next.unwrap_or(Timestamp::MAX)), if room && next.is_some() && !leaps => None,
+            _ = changed.changed(), if leaps && room => None,
+            () = self.run.stop.cancelled(), if !self.run.stop.is_cancelled() => None,
+            _ = self.run.control.changed() => None,
+        };
+        if let Some(reason) = app.outbox.broken() {
+            return Err(OutboxError::Broken(reason).into());
+        }
+        match ended {
+            Some(Ok(ended)) => self.ended(ended?),
+            Some(Err(error)) => return Err(OutboxError::Broken(format!("a line's task died: {error}")).into()),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// A journey's item is done: what follows it is scheduled.
+    fn ended(&mut self, ended: Ended) {
+        let Ended { item, applied, refused } = ended;
+        if self.driven.refused.is_none() && matches!(item.what, What::Line(Place::Step(_))) {
+            self.driven.refused = refused;
+        }
+        let played = applied.is_some();
+        if let Some(journey) = self.journeys.get_mut(&item.journey) {
+            journey.busy = false;
+            self.items.extend(journey.blocked.drain(..));
+            if let Some(applied) = applied {
+                journey.id = Some(applied.journey.id);
+                for gone in journey.deadlines.drain(..) {
+                    self.items.remove(&deadline(item.journey, gone));
+                }
+                // What would happen by itself after the stages are over, and has not begun, is left.
+                let wanted =
+                    |deadline: &&Deadline| deadline.kind != DeadlineKind::RenewalDue || deadline.due <= self.end;
+                journey.deadlines = applied.journey.deadlines.iter().filter(wanted).copied().collect();
+                self.items.extend(journey.deadlines.iter().map(|of| deadline(item.journey, *of)));
+            }
+        }
+        if let What::Line(place) = item.what {
+            let cue = Cue { due: item.due, journey: item.journey, place };
+            self.script.done(cue, if played { Played::Yes } else { Played::Skipped }, item.due);
+            self.take_cues();
+        }
+        let over = |journey: &Journey| !journey.busy && journey.deadlines.is_empty() && journey.blocked.is_empty();
+        if !self.script.has(item.journey) && self.journeys.get(&item.journey).is_some_and(over) {
+            self.journeys.remove(&item.journey);
+        }
+    }
+
+    /// Deliveries that are due, or under way.
+    fn owed(&self) -> u64 {
+        let deliveries = self.run.app.outbox.ledger().deliveries;
+        deliveries.waiting + deliveries.in_flight
+    }
+
+    /// Lets what is owed come, retries included as far as there is time for them.
+    async fn drain(&mut self) -> Result<(), DriveError> {
+        let app = self.run.app.clone();
+        let deadline = real_sleep(self.run.drain);
+        tokio::pin!(deadline);
+        loop {
+            if let Some(reason) = app.outbox.broken() {
+                return Err(OutboxError::Broken(reason).into());
+            }
+            if app.at_rest() {
+                return Ok(());
+            }
+            match self.run.pacing {
+                Pacing::Leaps => {
+                    tokio::select! {
+                        () = app.quiet() => match app.next_due(&[]) {
+                            Some(due) => app.forward(due),
+                            None => return Ok(()),
+                        },
+                        () = &mut deadline => return Ok(()),
+                    }
+                }
+                Pacing::Runs(_) => {
+                    tokio::select! {
+                        () = app.sleep_until_or_change(Timestamp::MAX) => {}
+                        () = &mut deadline => return Ok(()),
+                    }
+                }
+            }
+        }
+    }
+}
