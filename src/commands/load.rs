@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::load_view::View;
@@ -84,7 +85,8 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
     let stop = CancellationToken::new();
     let scenario = Arc::new(scenario);
     let arrivals = Arrivals::new(&population, seed);
-    let drive_it = drive(Drive {
+    let mut driving = JoinSet::new();
+    driving.spawn(drive(Drive {
         app: stage.running.app.clone(),
         scenario: scenario.clone(),
         seed,
@@ -94,7 +96,7 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
         control: turned,
         drain: args.drain,
         stop: stop.clone(),
-    });
+    }));
     let view = View::new(cx, &scenario.name, &arrivals, pacing, control.clone(), stop.clone());
     let watching = Watching { meter: &meter, scenario: &scenario, stage: &stage, stop: &stop };
     let mut found = None;
@@ -109,7 +111,11 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            driven = drive_it => driven,
+            driven = driving.join_next() => match driven {
+                Some(Ok(driven)) => driven,
+                Some(Err(error)) => return Err(Failure::could_not_run(format!("the driver died: {error}"))),
+                None => unreachable_end(),
+            },
             () = beside => unreachable_end(),
             _ = tokio::signal::ctrl_c() => { view.clear(); return Ok(Exit::Interrupted) }
         }

@@ -35,19 +35,23 @@ struct Stats {
     parked: u64,
     leased: u64,
     next: Next,
+    /// Every row before this one is held: a claim need not look there.
+    free_from: Option<Lease>,
 }
 
 impl Default for Stats {
     fn default() -> Self {
-        Stats { rows: 0, parked: 0, leased: 0, next: Next::Known(None) }
+        Stats { rows: 0, parked: 0, leased: 0, next: Next::Known(None), free_from: None }
     }
 }
 
 impl Stats {
-    fn offer(&mut self, due: Timestamp) {
+    /// A row is free, or will be in this very step.
+    fn offer(&mut self, row: Lease) {
         if let Next::Known(next) = &mut self.next {
-            *next = Some(next.map_or(due, |next| next.min(due)));
+            *next = Some(next.map_or(row.due, |next| next.min(row.due)));
         }
+        self.free_from = self.free_from.map(|from| from.min(row));
     }
 }
 
@@ -171,9 +175,9 @@ impl Live {
             Op::Put(row) => {
                 let stats = self.stats.entry(row.lane).or_default();
                 stats.rows += 1;
-                stats.offer(row.due);
+                stats.offer(row);
             }
-            Op::Touch(row) => self.stats.entry(row.lane).or_default().offer(row.due),
+            Op::Touch(row) => self.stats.entry(row.lane).or_default().offer(row),
             Op::Remove(row) => {
                 let stats = self.stats.entry(row.lane).or_default();
                 stats.rows -= 1;
@@ -200,7 +204,7 @@ impl Live {
                 self.held.remove(row);
                 let stats = self.stats.entry(row.lane).or_default();
                 stats.leased -= 1;
-                stats.offer(row.due);
+                stats.offer(*row);
                 if row.lane == rules::MAIL_LANE {
                     self.mails_leased.remove(&row.serial);
                 }
@@ -244,14 +248,20 @@ impl Live {
             claimed.extend(values.remove(&row).map(|value| (row, value)));
         }
         for lane in looked_at {
-            let left = values.keys().find(|row| row.lane == lane).map(|row| row.due);
-            self.stats.entry(lane).or_default().next = Next::Known(left);
+            let left = values.keys().find(|row| row.lane == lane).copied();
+            let stats = self.stats.entry(lane).or_default();
+            stats.next = Next::Known(left.map(|row| row.due));
+            // Nothing is left: every row that there is now is held.
+            stats.free_from = Some(left.unwrap_or(Lease { lane, due: Timestamp::MAX, serial: u64::MAX }));
         }
         Ok(Claim { rows: claimed, next_due: earlier(later, next) })
     }
 
     fn unheld(&self, tree: &Tree, lane: u32) -> impl Iterator<Item = Result<(Lease, IVec), OutboxError>> {
-        tree.scan_prefix(keys::lane_rows(lane)).filter_map(|found| match found {
+        let from = self.stats.get(&lane).and_then(|stats| stats.free_from);
+        let from = from.map_or_else(|| keys::lane_rows(lane), keys::row);
+        let end = keys::lane_rows(lane + 1);
+        tree.range(from..end).filter_map(|found| match found {
             Err(error) => Some(Err(error.into())),
             Ok((key, value)) => match keys::read_row(&key) {
                 Some(row) if self.held.contains_key(&row) => None,
