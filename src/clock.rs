@@ -246,7 +246,7 @@ impl ProviderClock {
     }
 
     /// How long in real time until `at`, or `None` while the clock stands still.
-    fn real_span_until(&self, at: Timestamp) -> Option<Duration> {
+    pub fn real_span_until(&self, at: Timestamp) -> Option<Duration> {
         let rate = self.mode().rate();
         let left = at.since(self.now());
         (rate > 0.0).then(|| Duration::try_from_secs_f64(left.as_secs_f64() / rate).unwrap_or(LONGEST_NAP))

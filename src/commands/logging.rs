@@ -35,6 +35,8 @@ fn targets(level: LevelFilter) -> Targets {
 fn level(asked: Option<LogLevel>, command: &Command) -> LevelFilter {
     match (asked, command) {
         (Some(LogLevel::Off), _) => LevelFilter::OFF,
+        // Its report says what failed; a line for each of a million attempts would bury it.
+        (None, Command::Load(_)) => LevelFilter::ERROR,
         (Some(LogLevel::Error), _) => LevelFilter::ERROR,
         (Some(LogLevel::Warn), _) => LevelFilter::WARN,
         (Some(LogLevel::Info), _) => LevelFilter::INFO,

@@ -20,8 +20,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::clock::{Clock as _, Stopwatch, Timestamp, real_sleep};
+use crate::clock::{Stopwatch, Timestamp, real_sleep};
 use crate::ids::JourneyId;
+use crate::load::alarm::Alarm;
 use crate::load::arrivals::Arrivals;
 use crate::load::item::{DriveError, Ended, Item, What, carry_out, deadline, line_of};
 use crate::load::meter::Meter;
@@ -36,6 +37,9 @@ const AT_ONCE: usize = 512;
 
 /// On a clock that leaps so many deliveries may be owed before it waits for them.
 const OWED: u64 = 8_192;
+
+/// The longest sleep; the clock may be changed meanwhile.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// So often it leaps without looking, if there is room for so many deliveries of each.
 const LEAPS: u64 = 128;
@@ -89,8 +93,8 @@ pub struct Drive {
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Driven {
-    /// Journeys that were to start until arrivals ended.
-    pub planned: u64,
+    /// How much of the planned pace was kept: the plan's real time at the last arrival, of the time it had taken by then.
+    pub kept: f64,
     /// Journeys that started.
     pub started: u64,
     /// Real time from the first arrival's plan to the end of arrivals.
@@ -130,6 +134,7 @@ pub async fn drive(run: Drive) -> Result<Driven, DriveError> {
         tasks: JoinSet::new(),
         driven: Driven::default(),
         leaps: 0,
+        alarm: Alarm::start().map_err(|error| OutboxError::Broken(format!("no thread for the alarm: {error}")))?,
     };
     driver.go().await?;
     Ok(driver.driven)
@@ -147,6 +152,7 @@ struct Driver<'a> {
     driven: Driven,
     /// So many leaps until the outbox is asked again.
     leaps: u64,
+    alarm: Alarm,
 }
 
 impl Driver<'_> {
@@ -200,7 +206,11 @@ impl Driver<'_> {
         let pace = if let Pacing::Runs(pace) = self.run.pacing { pace } else { 1.0 };
         let asked = self.run.arrivals.rate_at(at.since(self.origin)) * self.run.control.borrow().faster * pace;
         self.run.meter.started(at, now, asked);
-        self.driven.planned += 1;
+        if let Pacing::Runs(pace) = self.run.pacing {
+            let planned = at.since(self.origin).as_secs_f64() / pace;
+            let (late, taken) = (now.since(at).as_secs_f64() / pace, now.since(self.origin).as_secs_f64() / pace);
+            self.driven.kept = if late > 0.0 && taken > 0.0 { planned / taken } else { 1.0 };
+        }
         self.driven.started += 1;
         self.journeys.insert(number, Journey::default());
         self.script.join(number, at);
@@ -245,9 +255,10 @@ impl Driver<'_> {
         changed.mark_unchanged();
         let room = self.tasks.len() < AT_ONCE;
         let leaps = self.run.pacing == Pacing::Leaps;
+        let until = next.and_then(|next| app.clock.real_span_until(next)).map(|span| span.min(LONGEST));
         let ended = tokio::select! {
             ended = self.tasks.join_next(), if !self.tasks.is_empty() => ended,
-            () = app.clock.sleep_until(next.unwrap_or(Timestamp::MAX)), if room && next.is_some() && !leaps => None,
+            () = self.alarm.ring_in(until.unwrap_or(LONGEST)), if room && next.is_some() && !leaps => None,
             _ = changed.changed(), if leaps && room => None,
             () = self.run.stop.cancelled(), if !self.run.stop.is_cancelled() => None,
             _ = self.run.control.changed() => None,

@@ -9,6 +9,7 @@
 //! What was planned for an instant counts from that instant, however late it was done: a receiver that stalls delays what
 //! comes after it, and that delay is in the figures. Used by the command `load`.
 
+mod alarm;
 pub mod arrivals;
 pub mod driver;
 pub mod item;

@@ -35,7 +35,7 @@ pub fn set_rates(report: &mut LoadReport, driven: &Driven, population: &Populati
         Pacing::Runs(pace) => asked / span.max(1e-9) * pace,
         Pacing::Leaps => 0.0,
     };
-    report.rate.kept = if driven.planned == 0 { 1.0 } else { driven.started as f64 / driven.planned as f64 };
+    report.rate.kept = if driven.started == 0 { 0.0 } else { driven.kept };
     report.rate.delivered = report.ledger.deliveries.delivered as f64 / driven.took.as_secs_f64().max(1e-3);
 }
 

@@ -77,7 +77,7 @@ pub struct Rate {
     pub delivered: f64,
     /// Attempts.
     pub attempts: f64,
-    /// Of the journeys that were to start by its end, the share that had; 1 is all.
+    /// How much of the planned pace was kept; 1 is all of it. 0 on a clock that leaps: there was no pace to keep.
     pub kept: f64,
 }
 
