@@ -107,13 +107,18 @@ pub enum OutboxKind {
 #[command(after_help = "\
 Examples:
   understudy report load.json --report html=load.html
-  understudy report before.json after.json")]
+  understudy report before.json after.json
+  understudy report --schema")]
 pub struct ReportArgs {
     /// A result that was saved with --report json=FILE; with a second one the two are compared
-    #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
+    #[arg(required_unless_present = "schema", num_args = 1..=2, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
     /// Write it in another form; may be given again. Kinds: json, junit, html, md
     #[arg(long = "report", value_name = "KIND=PATH")]
     pub reports: Vec<ReportTarget>,
+
+    /// Print the JSON Schema of a saved result
+    #[arg(long, conflicts_with_all = ["files", "reports"])]
+    pub schema: bool,
 }

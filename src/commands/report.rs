@@ -11,6 +11,10 @@ use crate::report::{LoadReport, html, write};
 /// # Errors
 /// A file that is no result, or cannot be read or written.
 pub(super) fn run(cx: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
+    if args.schema {
+        cx.out.json(&schemars::schema_for!(LoadReport).to_value())?;
+        return Ok(Exit::Yes);
+    }
     let reports = args.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
     match &reports[..] {
         [report] => {

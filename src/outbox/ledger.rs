@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::provider::DeadlineKind;
 
 /// Counts that always add up: `accepted` is the sum of the other five.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryCounts {
     /// All there ever were.
     pub accepted: u64,
@@ -25,7 +26,7 @@ pub struct DeliveryCounts {
 }
 
 /// Counts of mails that always add up, in the same way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MailCounts {
     /// All that were ever composed.
     pub accepted: u64,
@@ -42,7 +43,7 @@ pub struct MailCounts {
 }
 
 /// What the outbox has seen, to the unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ledger {
     /// Journeys started.
     pub journeys: u64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::outbox::Ledger;
@@ -9,7 +10,7 @@ use crate::report::Figures;
 use crate::scenario::judge::Judged;
 
 /// A report of `load`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadReport {
     /// The process's exit code.
     pub exit_code: u8,
@@ -67,7 +68,7 @@ pub struct LoadReport {
 }
 
 /// Rates, per real second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rate {
     /// Journeys that were to start.
     pub asked: f64,
@@ -82,7 +83,7 @@ pub struct Rate {
 }
 
 /// A part of the whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
     /// Attempts.
     pub attempts: u64,
@@ -93,7 +94,7 @@ pub struct Part {
 }
 
 /// So many latencies up to here, from the bucket before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bucket {
     /// The upper end in milliseconds.
     pub to_ms: f64,
@@ -102,7 +103,7 @@ pub struct Bucket {
 }
 
 /// A second of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Second {
     /// Its number, from 0.
     pub at_s: u64,
@@ -127,7 +128,7 @@ pub struct Second {
 }
 
 /// Where a receiver's capacity ends.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Knee {
     /// The last rate that it kept, in journeys per second.
     pub rate: f64,

@@ -1,5 +1,6 @@
 //! Whether a play was as its file expects: pure. Each expectation gets a verdict and, where it failed, what was seen.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Attempt, Delivery, DeliveryState, Message};
@@ -7,7 +8,7 @@ use crate::provider::{self, Journey};
 use crate::scenario::file::{Expect, StatusRule};
 
 /// What an expectation came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Holds {
     /// It was so.
@@ -19,7 +20,7 @@ pub enum Holds {
 }
 
 /// One expectation, judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Judged {
     /// What was expected.
     pub name: String,

@@ -237,6 +237,19 @@ fn a_result_is_saved_in_every_form_and_shown_again() {
     assert_eq!(file("b.html"), html, "redrawn from the saved result alone");
     let beside = run(dir.path(), &["report", "a.json", "a.json"]).with_code(0).stdout;
     assert!(beside.contains("latency p99") && beside.contains("1.00x"), "{beside}");
+    // What is published is what is written: every member has its description, and none is missing.
+    let schema: Value =
+        serde_json::from_str(&run(dir.path(), &["report", "--schema"]).with_code(0).stdout).expect("JSON");
+    let saved: Value = serde_json::from_str(&file("a.json")).expect("JSON");
+    for (key, _) in saved.as_object().expect("an object") {
+        assert!(
+            schema["properties"][key]["description"].is_string() || schema["properties"][key]["$ref"].is_string(),
+            "{key}"
+        );
+    }
+    for key in schema["required"].as_array().expect("a list") {
+        assert!(saved.get(key.as_str().expect("a name")).is_some(), "{key}");
+    }
     std::fs::write(dir.path().join("no.json"), "{}").expect("a file");
     let none = run(dir.path(), &["report", "no.json"]).with_code(2);
     assert!(none.stderr.contains("is no result of load"), "{}", none.stderr);
