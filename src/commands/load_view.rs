@@ -23,6 +23,17 @@ const TURN: f64 = 1.1;
 /// Its height in lines.
 const HEIGHT: u16 = 14;
 
+/// What is drawn on. Where it was is free when it goes, and the terminal as it was.
+struct Screen(Terminal<ratatui::backend::CrosstermBackend<std::io::Stderr>>);
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.0.clear();
+        let _ = ratatui::crossterm::execute!(stderr(), ratatui::crossterm::cursor::MoveToColumn(0));
+        let _ = ratatui::crossterm::terminal::disable_raw_mode();
+    }
+}
+
 /// The view of one run.
 pub(super) struct View {
     title: String,
@@ -60,7 +71,7 @@ impl View {
         ratatui::crossterm::terminal::enable_raw_mode()?;
         let backend = ratatui::backend::CrosstermBackend::new(stderr());
         let options = TerminalOptions { viewport: Viewport::Inline(HEIGHT) };
-        let mut terminal = Terminal::with_options(backend, options)?;
+        let mut screen = Screen(Terminal::with_options(backend, options)?);
         loop {
             while event::poll(Duration::ZERO)? {
                 if let Event::Key(key) = event::read()? {
@@ -76,7 +87,7 @@ impl View {
                 }
             }
             let snapshot = meter.snapshot();
-            terminal.draw(|frame| self.draw(frame, &snapshot))?;
+            screen.0.draw(|frame| self.draw(frame, &snapshot))?;
             real_sleep(EVERY).await;
         }
     }
@@ -142,7 +153,7 @@ impl View {
         );
     }
 
-    /// Gives the terminal back.
+    /// Gives the terminal back, if a view could not.
     pub(super) fn clear(&self) {
         if self.live {
             let _ = ratatui::crossterm::terminal::disable_raw_mode();

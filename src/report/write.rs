@@ -158,12 +158,11 @@ fn name(report: &LoadReport) -> String {
 
 pub(super) fn rows(report: &LoadReport) -> [(&'static str, &Figures, &'static str); 4] {
     let leaps = report.clock == "leap";
-    let from =
-        if leaps { "from the send: a clock that leaps plans no real instant" } else { "from the planned instant" };
+    let from = if leaps { "from the send: a clock that leaps has no plan" } else { "from the planned instant" };
     [
         ("latency", &report.latency, from),
-        ("service", &report.service, "from the send, all that a closed loop would have told"),
-        ("lag", &report.lag, "from the event to its acceptance, retries included"),
+        ("service", &report.service, "from the send, as a closed loop tells"),
+        ("lag", &report.lag, "from the event to its acceptance"),
         ("late", &report.late, "our own"),
     ]
 }
