@@ -272,3 +272,21 @@ fn a_dead_receiver_does_not_stop_a_clock_that_leaps() {
     assert_eq!(report.ledger.deliveries.exhausted, 12_000);
     assert_eq!(report.ledger.attempts, 48_000, "each was tried four times");
 }
+
+#[test]
+fn the_knee_of_a_receiver_is_found_by_turning_the_rate_up() {
+    // Four connections of twenty milliseconds each: two hundred deliveries a second, some sixty-six journeys.
+    let sink = Sink::start(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        Answer::Status(200)
+    });
+    let dir = tempfile::tempdir().expect("a directory");
+    configured(dir.path(), "");
+    let arguments = format!("--find-knee --rate 20 --connections 4 --drain 30s --to {}", sink.url("/"));
+    let report = report(&held(load(dir.path(), &arguments)));
+    adds_up(&report, &sink);
+    let knee = report.knee.expect("a knee");
+    assert!(knee.rate < 100.0 && !knee.reason.is_empty(), "it cannot keep more than sixty-six: {knee:?}");
+    assert!(knee.tried.windows(2).all(|pair| (pair[1].0 / pair[0].0 - 1.5).abs() < 1e-6), "step by step: {knee:?}");
+    assert_eq!(knee.tried[0].0, 20.0);
+}
