@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::load_view::View;
-use super::replay::{self, with_flows};
+use super::replay;
 use super::{Context, Exit, Failure, settings};
 use crate::app::run::{Firing, Store, Watchers};
 use crate::cli::{LoadArgs, OutboxKind, PlayClock};
@@ -70,15 +70,7 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
         firing: Firing::ByCaller,
         watchers: Watchers { gauge: Some(meter.clone()), ..Watchers::default() },
     };
-    let config = &Config {
-        provider: scenario.dialect.provider(),
-        dialect: scenario.dialect,
-        email: scenario.email.clone().unwrap_or_else(|| config.email.clone()),
-        ..config.clone()
-    };
-    let flows = with_flows(config, scenario.flows.iter().cloned());
-    let stage =
-        Stage::set(config, &webhooks, flows, staging).await.map_err(|e| Failure::could_not_run(e.to_string()))?;
+    let stage = replay::staged(&config, &scenario, &webhooks, staging).await?;
     let began = crate::clock::ProviderClock::new(ClockMode::Real, None);
     let at = crate::clock::Clock::now(&began);
     let (control, turned) = watch::channel(Control::default());

@@ -113,15 +113,7 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
         firing: Firing::ByCaller,
         watchers: Watchers { applied: Some(applied_to), tried: Some(tried_to), gauge: None },
     };
-    let config = &Config {
-        provider: scenario.dialect.provider(),
-        dialect: scenario.dialect,
-        email: scenario.email.clone().unwrap_or_else(|| config.email.clone()),
-        ..config.clone()
-    };
-    let flows = with_flows(config, scenario.flows.iter().cloned());
-    let stage =
-        Stage::set(config, &webhooks, flows, staging).await.map_err(|e| Failure::could_not_run(e.to_string()))?;
+    let stage = staged(config, scenario, &webhooks, staging).await?;
     let what = Play { scenario, seed, journeys: args.journeys, time };
     if cx.out.format() == Output::Text {
         let title = format!("{} (seed {seed})", super::text::clean(&scenario.name));
@@ -153,6 +145,26 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
 /// Where time starts that leaps, if nobody says.
 pub(super) fn leap_start() -> Timestamp {
     START.parse().unwrap_or_default()
+}
+
+/// A provider staged for a scenario: what the scenario says stands in place of the configuration's.
+///
+/// # Errors
+/// A port that is taken, a store that cannot be opened.
+pub(super) async fn staged(
+    config: &Config,
+    scenario: &Scenario,
+    webhooks: &[Webhook],
+    staging: Staging,
+) -> Result<Stage, Failure> {
+    let config = &Config {
+        provider: scenario.dialect.provider(),
+        dialect: scenario.dialect,
+        email: scenario.email.clone().unwrap_or_else(|| config.email.clone()),
+        ..config.clone()
+    };
+    let flows = with_flows(config, scenario.flows.iter().cloned());
+    Stage::set(config, webhooks, flows, staging).await.map_err(|error| Failure::could_not_run(error.to_string()))
 }
 
 fn pace(args: &ReplayArgs, scenario: &Scenario) -> Result<(ClockMode, Time), Failure> {

@@ -123,7 +123,12 @@ static QOREID: Table = Table {
             "true",
             "whether a look-up whose source is down waits for it; else the call fails",
         ),
-        Key::with_default("down", Kind::List(&Kind::word(&LOOKUPS), 5), "[]", "the look-ups whose source is down"),
+        Key::with_default(
+            "down",
+            Kind::List(&Kind::word(&LOOKUPS), LOOKUPS.len()),
+            "[]",
+            "the look-ups whose source is down",
+        ),
         Key::optional("test", Kind::Table(&KEY_PAIR), "the key pair of the sandbox; absent: any pair is taken"),
         Key::optional("live", Kind::Table(&KEY_PAIR), "the key pair of the live environment"),
     ]],

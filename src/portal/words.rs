@@ -14,7 +14,7 @@ pub const FLOW_KINDS: [&str; 2] = ["journey", "workflow"];
 pub const STATUSES: [&str; 6] =
     ["VERIFIED", "WRONG_ADDRESS", "INVALID_ADDRESS", "NO_ACCESS", "UNVERIFIED", "ID_MISMATCH"];
 /// The look-ups of QoreID's identity product.
-pub const LOOKUPS: [&str; 5] = ["nin", "nin-phone", "bvn-basic", "virtual-nin", "nuban"];
+pub const LOOKUPS: [&str; 7] = ["nin", "nin-phone", "bvn-basic", "virtual-nin", "nuban", "ghana-id", "cac-basic"];
 /// Why a step is renewed.
 pub const CRITERIA: [&str; 2] = ["Document Expired", "Time Based"];
 /// What the system can decide.

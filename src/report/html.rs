@@ -120,6 +120,9 @@ fn part_row(name: &str, part: &Part) -> String {
     )
 }
 
+/// Second and value.
+type Points = Vec<(f64, f64)>;
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 /// A plot, or a line that says there is nothing to draw.
@@ -136,7 +139,7 @@ fn plot(draw: impl FnOnce(&Area<'_>) -> Result<(), Box<dyn std::error::Error>>) 
 }
 
 /// A second's place on the axis and its values, thinned where there are more than a picture shows: the worst stays.
-fn thinned(report: &LoadReport, of: impl Fn(&crate::report::Second) -> f64) -> Vec<(f64, f64)> {
+fn thinned(report: &LoadReport, of: impl Fn(&crate::report::Second) -> f64) -> Points {
     let step = report.series.len().div_ceil(POINTS).max(1);
     let point =
         |seconds: &[crate::report::Second]| (seconds[0].at_s as f64, seconds.iter().map(&of).fold(0.0, f64::max));
@@ -156,11 +159,7 @@ fn latency(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::erro
     if most.is_empty() {
         return Err("empty".into());
     }
-    let mut chart = ChartBuilder::on(area)
-        .margin(8)
-        .x_label_area_size(40)
-        .y_label_area_size(64)
-        .build_cartesian_2d(0.0..span(report), 0.0..top(most.iter().map(|(_, v)| *v)))?;
+    let mut chart = chart(area).build_cartesian_2d(0.0..span(report), 0.0..top(most.iter().map(|(_, v)| *v)))?;
     chart.configure_mesh().x_desc("seconds").y_label_formatter(&|v| ms(*v)).light_line_style(TRANSPARENT).draw()?;
     for (of, colour) in [
         ((|second| second.p99) as fn(&crate::report::Second) -> f64, PALE),
@@ -174,20 +173,34 @@ fn latency(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::erro
 }
 
 fn rates(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::error::Error>> {
-    let delivered = thinned(report, |second| second.delivered as f64);
-    let asked = thinned(report, |second| second.asked);
-    if delivered.is_empty() {
+    let lines = [
+        ("accepted", BLUE, thinned(report, |second| second.delivered as f64)),
+        ("asked", GREY, thinned(report, |second| second.asked)),
+        ("started", RED, thinned(report, |second| second.started as f64)),
+    ];
+    lines_over_time(area, report, lines)
+}
+
+fn errors(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::error::Error>> {
+    let lines = [
+        ("under way", GREY, thinned(report, |second| second.in_flight as f64)),
+        ("failed", RED, thinned(report, |second| (second.attempts - second.delivered) as f64)),
+    ];
+    lines_over_time(area, report, lines)
+}
+
+fn lines_over_time<const N: usize>(
+    area: &Area<'_>,
+    report: &LoadReport,
+    lines: [(&str, RGBColor, Points); N],
+) -> Result<(), Box<dyn std::error::Error>> {
+    if report.series.is_empty() {
         return Err("empty".into());
     }
-    let high = top(delivered.iter().chain(&asked).map(|(_, v)| *v));
-    let mut chart = ChartBuilder::on(area)
-        .margin(8)
-        .x_label_area_size(40)
-        .y_label_area_size(64)
-        .build_cartesian_2d(0.0..span(report), 0.0..high)?;
+    let high = top(lines.iter().flat_map(|(_, _, points)| points).map(|(_, value)| *value));
+    let mut chart = chart(area).build_cartesian_2d(0.0..span(report), 0.0..high)?;
     chart.configure_mesh().x_desc("seconds").light_line_style(TRANSPARENT).draw()?;
-    let started = thinned(report, |second| second.started as f64);
-    for (points, colour, name) in [(delivered, BLUE, "accepted"), (asked, GREY, "asked"), (started, RED, "started")] {
+    for (name, colour, points) in lines {
         chart
             .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
             .label(name)
@@ -197,27 +210,11 @@ fn rates(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::error:
     Ok(())
 }
 
-fn errors(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::error::Error>> {
-    let failed = thinned(report, |second| (second.attempts - second.delivered) as f64);
-    let under_way = thinned(report, |second| second.in_flight as f64);
-    if failed.is_empty() {
-        return Err("empty".into());
-    }
-    let high = top(failed.iter().chain(&under_way).map(|(_, v)| *v));
-    let mut chart = ChartBuilder::on(area)
-        .margin(8)
-        .x_label_area_size(40)
-        .y_label_area_size(64)
-        .build_cartesian_2d(0.0..span(report), 0.0..high)?;
-    chart.configure_mesh().x_desc("seconds").light_line_style(TRANSPARENT).draw()?;
-    for (points, colour, name) in [(under_way, GREY, "under way"), (failed, RED, "failed")] {
-        chart
-            .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
-    }
-    chart.configure_series_labels().position(SeriesLabelPosition::UpperLeft).background_style(WHITE.mix(0.8)).draw()?;
-    Ok(())
+/// The room that every plot leaves for its labels.
+fn chart<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+    let mut chart = ChartBuilder::on(area);
+    chart.margin(8).x_label_area_size(40).y_label_area_size(64);
+    chart
 }
 
 fn histogram(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::error::Error>> {
@@ -226,11 +223,7 @@ fn histogram(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::er
     };
     let (low, high) = ((first.to_ms / 1.15).max(1e-3), last.to_ms * 1.15);
     let most = top(report.histogram.iter().map(|bucket| bucket.count as f64));
-    let mut chart = ChartBuilder::on(area)
-        .margin(8)
-        .x_label_area_size(40)
-        .y_label_area_size(64)
-        .build_cartesian_2d((low..high).log_scale(), 0.0..most)?;
+    let mut chart = chart(area).build_cartesian_2d((low..high).log_scale(), 0.0..most)?;
     chart.configure_mesh().x_label_formatter(&|v| ms(*v)).light_line_style(TRANSPARENT).draw()?;
     let bars = report.histogram.iter().map(|bucket| {
         Rectangle::new([(bucket.to_ms / 1.15, 0.0), (bucket.to_ms, bucket.count as f64)], BLUE.mix(0.8).filled())

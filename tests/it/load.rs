@@ -88,11 +88,11 @@ fn a_receiver_that_stalls_shows_in_latency_as_it_did_to_a_user_and_a_closed_loop
     let stalled: Mutex<Option<Stopwatch>> = Mutex::new(None);
     let pause = Duration::from_secs(5);
     let sink = Sink::start(move |request| {
-        if request.order >= 200 {
-            let since = *stalled.lock().expect("no panic").get_or_insert_with(Stopwatch::start);
-            std::thread::sleep(pause.saturating_sub(since.elapsed()));
+        if request.order < 200 {
+            return Answer::Status(200);
         }
-        Answer::Status(200)
+        let since = *stalled.lock().expect("no panic").get_or_insert_with(Stopwatch::start);
+        Answer::After(pause.saturating_sub(since.elapsed()), 200)
     });
     let dir = tempfile::tempdir().expect("a directory");
     configured(dir.path(), &format!("[[webhook]]\nname = \"sink\"\nurl = \"{}\"\n", sink.url("/hook")));
@@ -276,10 +276,7 @@ fn a_dead_receiver_does_not_stop_a_clock_that_leaps() {
 #[test]
 fn the_knee_of_a_receiver_is_found_by_turning_the_rate_up() {
     // Four connections of twenty milliseconds each: two hundred deliveries a second, some sixty-six journeys.
-    let sink = Sink::start(|_| {
-        std::thread::sleep(Duration::from_millis(20));
-        Answer::Status(200)
-    });
+    let sink = Sink::start(|_| Answer::After(Duration::from_millis(20), 200));
     let dir = tempfile::tempdir().expect("a directory");
     configured(dir.path(), "");
     let arguments = format!("--find-knee --rate 20 --connections 4 --drain 30s --to {}", sink.url("/"));

@@ -301,6 +301,26 @@ fn qoreid_12_the_published_persona_matches_and_others_do_not() {
 }
 
 #[test]
+fn look_ups_of_other_registers_have_their_own_paths() {
+    let stage = Stage::new();
+    let (token, dillon) = (stage.token("test"), json!({ "firstname": "Bunch", "lastname": "Dillon" }));
+    let card = stage.call("/v1/gh/identities/ghana-id/GHA000000001", &token, &dillon);
+    assert_eq!((card.status, &card.json()["status"]["status"]), (200, &json!("verified")), "{}", card.text());
+    assert_eq!(card.json()["summary"]["ghana_id_check"]["status"], "EXACT_MATCH");
+    assert_eq!(card.json()["ghana_id"]["idNumber"], "GHA000000001");
+    let stranger = json!({ "firstname": "Some", "lastname": "Body" });
+    let stranger = stage.call("/v1/gh/identities/ghana-id/GHA000000001", &token, &stranger).json();
+    assert_eq!(stranger["status"]["status"], "id_mismatch");
+    let company = stage.call("/v2/ng/identities/cac-basic", &token, &json!({ "regNumber": "RC123456" }));
+    assert_eq!((company.status, &company.json()["status"]["status"]), (200, &json!("verified")), "{}", company.text());
+    assert_eq!((&company.json()["cac"]["rcNumber"], company.json().get("nin")), (&json!("RC123456"), None));
+    assert_eq!(stage.call("/v2/ng/identities/cac-basic", &token, &json!({})).status, 400);
+    for elsewhere in ["/v1/ng/identities/ghana-id/GHA1", "/v1/ng/identities/cac-basic"] {
+        assert_eq!(stage.call(elsewhere, &token, &dillon).status, 404, "{elsewhere}");
+    }
+}
+
+#[test]
 fn qoreid_13_an_address_starts_and_ends_under_one_id_and_reference() {
     let stage = Stage::new();
     let submitted = stage.address("test", "A/é-13");

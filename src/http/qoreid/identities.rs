@@ -11,8 +11,9 @@ use axum::response::Response;
 
 use super::form::Form;
 use super::{Desk, Refusal, answer, schema, state_of, submit};
+use crate::provider::Environment;
 use crate::provider::qoreid::wire::{Subject, body};
-use crate::provider::qoreid::{Json, Lookup, Phase, Product, Submission};
+use crate::provider::qoreid::{Applicant, Json, Lookup, Phase, Product, Submission};
 
 /// Looks up a number that stands in the body.
 #[utoipa::path(
@@ -50,6 +51,38 @@ pub(super) async fn with_number(
     look_up(&desk, &headers, &product, Some(number), &body).await
 }
 
+/// Looks a Ghana card up; the path is known from customers' code.
+#[utoipa::path(
+    post, path = "/v1/gh/identities/ghana-id/{number}", operation_id = "look_up_ghana_card", request_body = schema::LookUp,
+    params(("number" = String, Path, description = "whose", pattern = "^[0-9A-Za-z]{1,100}$")),
+    responses((status = 200, description = "what was found", body = schema::Identity), Refusal),
+    security(("qoreid_token" = [])),
+)]
+pub(super) async fn ghana_card(
+    State(desk): State<Arc<Desk>>,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let environment = desk.admit(&headers)?;
+    found(&desk, environment, Lookup::GhanaId, Some(number), Form::read(&body)?).await
+}
+
+/// Looks a company up; the path is known from customers' code.
+#[utoipa::path(
+    post, path = "/v2/ng/identities/cac-basic", operation_id = "look_up_company", request_body = schema::CompanyLookUp,
+    responses((status = 200, description = "what was found", body = schema::Identity), Refusal),
+    security(("qoreid_token" = [])),
+)]
+pub(super) async fn company(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let environment = desk.admit(&headers)?;
+    found(&desk, environment, Lookup::CacBasic, None, Form::read(&body)?).await
+}
+
 async fn look_up(
     desk: &Desk,
     headers: &HeaderMap,
@@ -58,12 +91,29 @@ async fn look_up(
     bytes: &[u8],
 ) -> Result<Response, Refusal> {
     let environment = desk.admit(headers)?;
-    let lookup: Option<Lookup> = product.parse().ok().filter(|lookup| (*lookup == Lookup::Nuban) == number.is_none());
-    let lookup = lookup
+    // Elsewhere than below this path.
+    let elsewhere = [Lookup::GhanaId, Lookup::CacBasic];
+    let fits = |lookup: &Lookup| !elsewhere.contains(lookup) && (*lookup == Lookup::Nuban) == number.is_none();
+    let lookup = product
+        .parse()
+        .ok()
+        .filter(fits)
         .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, format!("Cannot POST /v1/ng/identities/{product}")))?;
-    let mut form = Form::read(bytes)?;
-    let applicant = form.person();
+    found(desk, environment, lookup, number, Form::read(bytes)?).await
+}
+
+async fn found(
+    desk: &Desk,
+    environment: Environment,
+    lookup: Lookup,
+    number: Option<String>,
+    mut form: Form,
+) -> Result<Response, Refusal> {
+    let applicant = if lookup == Lookup::CacBasic { Applicant::default() } else { form.person() };
     let number = number.unwrap_or_else(|| {
+        if lookup == Lookup::CacBasic {
+            return form.needed("regNumber");
+        }
         form.needed("bankCode");
         form.needed("accountNumber")
     });

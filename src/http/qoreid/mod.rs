@@ -77,6 +77,8 @@ fn routes() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(access::token))
         .routes(routes!(identities::without_number))
         .routes(routes!(identities::with_number))
+        .routes(routes!(identities::ghana_card))
+        .routes(routes!(identities::company))
         .routes(routes!(verifications::address))
         .routes(routes!(verifications::address_pro))
         .routes(routes!(verifications::employment))

@@ -68,6 +68,12 @@ shapes! {
         bank_code: String,
     }
 
+    /// A company to be looked up.
+    CompanyLookUp {
+        #[schema(example = "RC123456", pattern = "^[0-9A-Za-z]{1,20}$")]
+        reg_number: String,
+    }
+
     /// Who is verified.
     Applicant {
         #[schema(example = "Kolade", max_length = 500, pattern = r"\S")]

@@ -87,6 +87,12 @@ pub enum Lookup {
     /// A bank account number.
     #[serde(rename = "nuban")]
     Nuban,
+    /// A Ghana card.
+    #[serde(rename = "ghana-id")]
+    GhanaId,
+    /// A company by its registration number.
+    #[serde(rename = "cac-basic")]
+    CacBasic,
 }
 
 impl Lookup {
@@ -98,6 +104,8 @@ impl Lookup {
             Lookup::BvnBasic => "bvn-basic",
             Lookup::VirtualNin => "virtual-nin",
             Lookup::Nuban => "nuban",
+            Lookup::GhanaId => "ghana-id",
+            Lookup::CacBasic => "cac-basic",
         }
     }
 
@@ -108,6 +116,8 @@ impl Lookup {
             Lookup::BvnBasic => "bvn_check",
             Lookup::VirtualNin => "vnin_check",
             Lookup::Nuban => "nuban_check",
+            Lookup::GhanaId => "ghana_id_check",
+            Lookup::CacBasic => "cac_check",
         }
     }
 
@@ -118,13 +128,23 @@ impl Lookup {
             Lookup::BvnBasic => "bvn",
             Lookup::VirtualNin => "vnin",
             Lookup::Nuban => "nuban",
+            Lookup::GhanaId => "ghana_id",
+            Lookup::CacBasic => "cac",
         }
     }
 }
 
 impl Word for Lookup {
     const KIND: &'static str = "an identity look-up";
-    const ALL: &'static [Self] = &[Lookup::Nin, Lookup::NinPhone, Lookup::BvnBasic, Lookup::VirtualNin, Lookup::Nuban];
+    const ALL: &'static [Self] = &[
+        Lookup::Nin,
+        Lookup::NinPhone,
+        Lookup::BvnBasic,
+        Lookup::VirtualNin,
+        Lookup::Nuban,
+        Lookup::GhanaId,
+        Lookup::CacBasic,
+    ];
     fn word(self) -> &'static str {
         self.as_str()
     }

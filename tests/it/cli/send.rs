@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::nobody;
 use crate::support::program::{Program, run, understudy};
 use crate::support::sink::Sink;
+use crate::support::steps::TYPES;
 use crate::support::tools::which;
 
 fn body(sink: &Sink) -> Value {
@@ -17,18 +18,7 @@ fn body(sink: &Sink) -> Value {
 fn every_event_type_can_be_sent_and_reaches_a_url() {
     let dir = tempfile::tempdir().expect("a directory");
     let sink = Sink::statuses(&[200]);
-    let kinds = [
-        "Finished Step",
-        "Finished User Steps",
-        "Finished Journey",
-        "Updated Journey",
-        "Verification Update Required",
-        "KYC Renewal Deadline Exceeded",
-        "AML Monitor Update",
-        "Finished Spot Check",
-        "Manually Reviewed",
-    ];
-    for kind in kinds {
+    for kind in TYPES {
         let sent = run(dir.path(), &["--output", "json", "send", kind, "--to", &sink.url("/hook")]).with_code(0).json();
         assert_eq!((&sent["status"], &sent["event_type"]), (&200.into(), &kind.into()), "{sent}");
         let body = body(&sink);
@@ -42,7 +32,7 @@ fn every_event_type_can_be_sent_and_reaches_a_url() {
         .collect();
     ids.sort_by_key(ToString::to_string);
     ids.dedup();
-    assert_eq!(ids.len(), kinds.len(), "each with an id of its own");
+    assert_eq!(ids.len(), TYPES.len(), "each with an id of its own");
 }
 
 #[test]

@@ -5,20 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Provider, json_of, keys, of_type, text};
-use crate::support::steps::{advance, ledger, passed};
-
-/// All types, as section 2 spells them.
-const TYPES: [&str; 9] = [
-    "Finished Step",
-    "Finished User Steps",
-    "Finished Journey",
-    "Updated Journey",
-    "Verification Update Required",
-    "KYC Renewal Deadline Exceeded",
-    "AML Monitor Update",
-    "Finished Spot Check",
-    "Manually Reviewed",
-];
+use crate::support::steps::{TYPES, advance, ledger, passed};
 
 #[test]
 fn idwise_01_every_request_is_a_post_of_event_and_body() {

@@ -41,6 +41,8 @@ impl Received {
 pub(crate) enum Answer {
     /// Answers with this status and an empty body, and keeps the connection.
     Status(u16),
+    /// Answers with this status once so long is over, or nothing when the client goes away before: a slow receiver.
+    After(Duration, u16),
     /// Answers with status, headers and body, and keeps the connection.
     Full(u16, BTreeMap<String, String>, Vec<u8>),
     /// Writes these bytes as they are, whatever they mean, and closes.
@@ -116,6 +118,12 @@ fn converse(
         let request = requests.push(|order| Received { order, at, method, path, headers, body });
         match script(&request) {
             Answer::Status(status) => write_answer(&mut writer, status, &BTreeMap::new(), b"")?,
+            Answer::After(span, status) => {
+                if gone_within(&writer, span)? {
+                    return Ok(());
+                }
+                write_answer(&mut writer, status, &BTreeMap::new(), b"")?;
+            }
             Answer::Full(status, headers, body) => write_answer(&mut writer, status, &headers, &body)?,
             Answer::Raw(bytes) => return writer.write_all(&bytes).and_then(|()| close(&writer)),
             Answer::HangUp => return close(&writer),
@@ -126,6 +134,21 @@ fn converse(
         }
     }
     Ok(())
+}
+
+/// Waits for the client to go away, for so long at most. A client that waits for its answer says nothing.
+fn gone_within(stream: &TcpStream, span: Duration) -> io::Result<bool> {
+    if span.is_zero() {
+        return Ok(false);
+    }
+    stream.set_read_timeout(Some(span))?;
+    let heard = stream.peek(&mut [0]);
+    stream.set_read_timeout(None)?;
+    match heard {
+        Ok(bytes) => Ok(bytes == 0),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn write_answer(to: &mut TcpStream, status: u16, headers: &BTreeMap<String, String>, body: &[u8]) -> io::Result<()> {

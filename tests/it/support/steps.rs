@@ -8,6 +8,19 @@ use super::server::Server;
 /// The first instant of [`manual`].
 pub(crate) const START: &str = "2026-01-05T09:00:00.000Z";
 
+/// All types of today's IDWise, as section 2 of its page spells them.
+pub(crate) const TYPES: [&str; 9] = [
+    "Finished Step",
+    "Finished User Steps",
+    "Finished Journey",
+    "Updated Journey",
+    "Verification Update Required",
+    "KYC Renewal Deadline Exceeded",
+    "AML Monitor Update",
+    "Finished Spot Check",
+    "Manually Reviewed",
+];
+
 /// A configuration with one flow whose clock stands at [`START`] until it is moved; `more` follows it.
 ///
 /// Two steps, five seconds of processing, always `Complete`, AML records monitored, no renewal.
