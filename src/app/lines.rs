@@ -35,6 +35,22 @@ pub enum Done {
     Impossible(AppError),
 }
 
+/// Why a play or a run cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// The provider would not start a journey.
+    #[error("journey {number}: {error}")]
+    Start {
+        /// The journey's number in the run.
+        number: u64,
+        /// Why.
+        error: AppError,
+    },
+    /// The store failed.
+    #[error("{0}")]
+    Outbox(#[from] OutboxError),
+}
+
 impl App {
     /// Carries a line out.
     ///
@@ -57,21 +73,24 @@ impl App {
         }
     }
 
-    /// Starts a journey of a scenario.
+    /// Starts journey `number` of a scenario's run.
     ///
     /// # Errors
-    /// [`AppError`]; nothing was created then.
+    /// [`LineError`]; nothing was created then.
     pub async fn begin(
         &self,
         flow: &str,
         reference_no: String,
+        number: u64,
         planned: Option<Planned>,
-    ) -> Result<Box<Applied>, AppError> {
+    ) -> Result<Box<Applied>, LineError> {
         let new = NewJourney { flow: flow.to_owned(), reference_no, environment: None, opening: None, planned };
-        match self.start_journey(new, None).await? {
-            Answer::Done(applied) => Ok(applied),
+        match self.start_journey(new, None).await {
+            Ok(Answer::Done(applied)) => Ok(applied),
             // Without a key nothing is a repetition.
-            Answer::Repeated(_) => Err(AppError::Outbox(OutboxError::Conflict)),
+            Ok(Answer::Repeated(_)) => Err(LineError::Outbox(OutboxError::Conflict)),
+            Err(AppError::Outbox(error)) => Err(LineError::Outbox(error)),
+            Err(error) => Err(LineError::Start { number, error }),
         }
     }
 

@@ -110,9 +110,7 @@ pub enum BootError {
     #[error("{0}")]
     Read(OutboxError),
     /// The secrets of webhooks that were made through the API.
-    #[error(
-        "cannot read webhook-secrets.json beside the store: {0}; mend it, or remove it and make its webhooks again"
-    )]
+    #[error("cannot read the secrets of webhooks: {0}; mend the file, or remove it and make its webhooks again")]
     Vault(std::io::Error),
     /// The transport.
     #[error("cannot set up deliveries: {0}")]

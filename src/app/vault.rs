@@ -36,13 +36,14 @@ impl Vault {
         let path = dir.map(|dir| dir.join(FILE));
         let kept = match path.as_ref().map(fs::read) {
             Some(Ok(bytes)) => {
-                let texts: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_slice(&bytes)?;
+                let texts: BTreeMap<String, BTreeMap<String, String>> =
+                    serde_json::from_slice(&bytes).map_err(|error| placed(path.as_deref(), error.into()))?;
                 let secrets = |texts: BTreeMap<String, String>| {
                     texts.into_iter().map(|(place, text)| (place, Secret::new(text))).collect()
                 };
                 texts.into_iter().map(|(name, texts)| (name, secrets(texts))).collect()
             }
-            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(placed(path.as_deref(), error)),
             _ => BTreeMap::new(),
         };
         Ok(Vault { path, kept: Mutex::new(kept) })
@@ -77,6 +78,12 @@ impl Vault {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Secrets>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An error that says which file it is about.
+fn placed(path: Option<&Path>, error: io::Error) -> io::Error {
+    let path = path.unwrap_or(Path::new(FILE)).display();
+    io::Error::new(error.kind(), format!("{path}: {error}"))
 }
 
 fn write(path: &Path, secrets: &BTreeMap<String, Secrets>) -> io::Result<()> {

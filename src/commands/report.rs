@@ -6,6 +6,9 @@ use super::{Context, Exit, Failure};
 use crate::cli::{ReportArgs, ReportKind, ReportTarget};
 use crate::report::{LoadReport, html, write};
 
+/// The way to a result.
+const SAVE_ONE: &str = "save one with understudy load ... --report json=FILE";
+
 /// Carries it out.
 ///
 /// # Errors
@@ -59,10 +62,8 @@ fn json(report: &LoadReport) -> Result<serde_json::Value, Failure> {
 }
 
 fn read(path: &Path) -> Result<LoadReport, Failure> {
-    let bytes =
-        std::fs::read(path).map_err(|error| Failure::bad_usage(format!("cannot read {}: {error}", path.display())))?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::bad_usage(format!("{} is no result of load: {error}", path.display()))
-            .help("save one with understudy load ... --report json=FILE")
-    })
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::bad_usage(format!("cannot read {}: {error}", path.display())).help(SAVE_ONE))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::bad_usage(format!("{} is no result of load: {error}", path.display())).help(SAVE_ONE))
 }

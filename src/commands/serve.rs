@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::signals::Signals;
 use super::{Context, Exit, Failure, reload, replay, settings};
 use crate::app::App;
+use crate::app::run::Fatal;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Engine};
 use crate::play::{Play, Time};
@@ -50,13 +51,13 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
             _ = signals.hang_up.recv() => reload::take_over(cx, &overrides, &stage).await,
             () = watch.saved() => reload::take_over(cx, &overrides, &stage).await,
             Some(Err(error)) = players.join_next() => tracing::error!(%error, "a scenario died"),
-            fatal = stage.running.died() => return Err(Failure::could_not_run(fatal.to_string())),
+            fatal = stage.running.died() => return Err(broke_off(&fatal)),
         }
     };
     tracing::info!(grace = ?config.server.grace, "stopping: attempts under way may end; stop again to abort them");
     tokio::select! {
         ended = stage.strike(config.server.grace) => {
-            ended.map_err(|fatal| Failure::could_not_run(fatal.to_string()))?;
+            ended.map_err(|fatal| broke_off(&fatal))?;
             Ok(Exit::Yes)
         }
         _ = signals.terminate.recv() => Ok(exit),
@@ -77,6 +78,15 @@ fn overrides(cx: &Context, args: &ServeArgs) -> Overrides {
         overrides = overrides.with("--seed", "seed", seed.to_string());
     }
     overrides
+}
+
+/// A store that fails ends the server: what it could not keep it did not acknowledge.
+fn broke_off(fatal: &Fatal) -> Failure {
+    let failure = Failure::could_not_run(fatal.to_string());
+    match fatal {
+        Fatal::Outbox(_) => failure.help("what was acknowledged is kept: see that the disk has room, and start again"),
+        Fatal::Task { .. } => failure,
+    }
 }
 
 fn refused(config: &Config, error: StageError) -> Failure {

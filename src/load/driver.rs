@@ -20,11 +20,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::app::lines::LineError;
 use crate::clock::{Stopwatch, Timestamp, real_sleep};
 use crate::ids::JourneyId;
 use crate::load::alarm::Alarm;
 use crate::load::arrivals::Arrivals;
-use crate::load::item::{DriveError, Ended, Item, What, carry_out, deadline, line_of};
+use crate::load::item::{Ended, Item, What, carry_out, deadline, line_of};
 use crate::load::meter::Meter;
 use crate::outbox::OutboxError;
 use crate::provider::{Deadline, DeadlineKind};
@@ -118,8 +119,8 @@ struct Journey {
 /// Drives a population to its end.
 ///
 /// # Errors
-/// [`DriveError`] when a journey cannot be started, or the store fails.
-pub async fn drive(run: Drive) -> Result<Driven, DriveError> {
+/// [`LineError`] when a journey cannot be started, or the store fails.
+pub async fn drive(run: Drive) -> Result<Driven, LineError> {
     let scenario = run.scenario.clone();
     let script = Script::empty(run.seed, &scenario.steps, &scenario.meanwhile);
     let origin = run.app.now();
@@ -148,7 +149,7 @@ struct Driver<'a> {
     end: Timestamp,
     items: BTreeSet<Item>,
     journeys: BTreeMap<u64, Journey>,
-    tasks: JoinSet<Result<Ended, DriveError>>,
+    tasks: JoinSet<Result<Ended, LineError>>,
     driven: Driven,
     /// So many leaps until the outbox is asked again.
     leaps: u64,
@@ -156,7 +157,7 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
-    async fn go(&mut self) -> Result<(), DriveError> {
+    async fn go(&mut self) -> Result<(), LineError> {
         let running = Stopwatch::start();
         let mut arrival = self.next_arrival();
         let mut arriving = true;
@@ -249,7 +250,7 @@ impl Driver<'_> {
         self.tasks.spawn(async move { carry_out(&app, &scenario, &meter, item, id, &scripted, draw).await });
     }
 
-    async fn wait(&mut self, next: Option<Timestamp>) -> Result<(), DriveError> {
+    async fn wait(&mut self, next: Option<Timestamp>) -> Result<(), LineError> {
         let app = self.run.app.clone();
         let mut changed = app.outbox.changed();
         changed.mark_unchanged();
@@ -329,7 +330,7 @@ impl Driver<'_> {
     }
 
     /// Lets what is owed come, retries included as far as there is time for them.
-    async fn drain(&mut self) -> Result<(), DriveError> {
+    async fn drain(&mut self) -> Result<(), LineError> {
         let app = self.run.app.clone();
         let deadline = real_sleep(self.run.drain);
         tokio::pin!(deadline);

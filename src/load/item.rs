@@ -1,33 +1,16 @@
 //! What happens to a journey of a run, carried out: a task each.
 
 use crate::app::App;
-use crate::app::apply::{AppError, Applied, Planned};
-use crate::app::lines::{Doing, Done};
+use crate::app::apply::{Applied, Planned};
+use crate::app::lines::{Doing, Done, LineError};
 use crate::clock::Timestamp;
 use crate::ids::JourneyId;
 use crate::load::meter::Meter;
-use crate::outbox::OutboxError;
 use crate::provider::{self, Deadline, DeadlineKind, Stimulus};
 use crate::rng::Draw;
 use crate::scenario::draw;
 use crate::scenario::file::{Line, LineKind, Scenario};
 use crate::scenario::script::Place;
-
-/// Why a run cannot go on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DriveError {
-    /// The provider would not start a journey.
-    #[error("journey {number}: {error}")]
-    Start {
-        /// Its number.
-        number: u64,
-        /// Why.
-        error: AppError,
-    },
-    /// The store failed.
-    #[error("{0}")]
-    Outbox(#[from] OutboxError),
-}
 
 /// Something that is to happen to a journey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +52,7 @@ pub(super) async fn carry_out(
     id: Option<JourneyId>,
     scripted: &[DeadlineKind],
     draw: Option<Draw>,
-) -> Result<Ended, DriveError> {
+) -> Result<Ended, LineError> {
     let began = app.now();
     let mut begun = None;
     let id = match id {
@@ -77,8 +60,7 @@ pub(super) async fn carry_out(
         None => {
             let planned = Some(Planned { at: item.due, number: item.journey });
             let reference = draw::reference_no(scenario, item.journey);
-            let applied = app.begin(scenario.flow.id(), reference, planned).await;
-            let applied = applied.map_err(|error| DriveError::Start { number: item.journey, error })?;
+            let applied = app.begin(scenario.flow.id(), reference, item.journey, planned).await?;
             begun.insert(applied).journey.id
         }
     };

@@ -12,13 +12,12 @@
 mod alarm;
 pub mod arrivals;
 pub mod driver;
-pub mod item;
+mod item;
 pub mod knee;
 pub mod meter;
 pub mod verdict;
 
 pub use arrivals::Arrivals;
 pub use driver::{Control, Drive, Driven, Pacing, drive};
-pub use item::DriveError;
 pub use meter::{Meter, Snapshot};
 pub use verdict::{Verdict, judge, recent, set_rates};

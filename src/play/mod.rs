@@ -13,4 +13,4 @@ pub mod player;
 pub mod report;
 pub mod timeline;
 
-pub use player::{Play, PlayError, Played, Time, Watching, play};
+pub use player::{Play, Played, Time, Watching, play};

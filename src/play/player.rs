@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::app::apply::{AppError, Applied};
-use crate::app::lines::{Doing, Done};
+use crate::app::apply::Applied;
+use crate::app::lines::{Doing, Done, LineError};
 use crate::clock::Timestamp;
 use crate::delivery::attempt::Tried;
 use crate::ids::JourneyId;
@@ -67,27 +67,11 @@ pub enum Watching {
 /// What a play left behind: see [`judge::Played`].
 pub type Played = judge::Played;
 
-/// Why a play could not go on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlayError {
-    /// The provider would not start a journey.
-    #[error("journey {number}: {error}")]
-    Start {
-        /// The journey's number in the run.
-        number: u64,
-        /// Why.
-        error: AppError,
-    },
-    /// The store failed.
-    #[error("{0}")]
-    Outbox(#[from] OutboxError),
-}
-
 /// Plays a scenario to its end: all lines played, every delivery and mail ended. `watching` is told of every line.
 ///
 /// # Errors
-/// [`PlayError`] when a journey cannot be started, or the store fails.
-pub async fn play(app: &App, what: &Play<'_>, watching: Option<mpsc::Sender<Watching>>) -> Result<Played, PlayError> {
+/// [`LineError`] when a journey cannot be started, or the store fails.
+pub async fn play(app: &App, what: &Play<'_>, watching: Option<mpsc::Sender<Watching>>) -> Result<Played, LineError> {
     let scenario = what.scenario;
     let script = Script::new(what.seed, &scenario.steps, &scenario.meanwhile, what.journeys, app.now());
     let mut player = Player { app, what, script, watching, ids: BTreeMap::new(), refused: Vec::new() };
@@ -106,7 +90,7 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
-    async fn run(&mut self) -> Result<(), PlayError> {
+    async fn run(&mut self) -> Result<(), LineError> {
         loop {
             let now = self.app.now();
             self.app.fire_due().await?;
@@ -153,7 +137,7 @@ impl Player<'_> {
         }
     }
 
-    async fn line(&mut self, cue: Cue, line: &Line) -> Result<LinePlayed, PlayError> {
+    async fn line(&mut self, cue: Cue, line: &Line) -> Result<LinePlayed, LineError> {
         let LineKind::Stimulus(stimulus) = &line.kind else { return Ok(LinePlayed::Yes) };
         let id = match self.ids.get(&cue.journey) {
             Some(id) => *id,
@@ -186,13 +170,9 @@ impl Player<'_> {
         Ok(LinePlayed::Skipped)
     }
 
-    async fn start(&mut self, number: u64) -> Result<JourneyId, PlayError> {
+    async fn start(&mut self, number: u64) -> Result<JourneyId, LineError> {
         let scenario = self.what.scenario;
-        let begun = self.app.begin(scenario.flow.id(), draw::reference_no(scenario, number), None).await;
-        let applied = begun.map_err(|error| match error {
-            AppError::Outbox(error) => PlayError::Outbox(error),
-            error => PlayError::Start { number, error },
-        })?;
+        let applied = self.app.begin(scenario.flow.id(), draw::reference_no(scenario, number), number, None).await?;
         let id = applied.journey.id;
         self.ids.insert(number, id);
         self.tell(Watching::Applied(applied)).await;
@@ -219,7 +199,7 @@ impl Player<'_> {
     }
 
     /// Reads back from the outbox what the play left: what was promised is what is judged.
-    fn gather(self) -> Result<Played, PlayError> {
+    fn gather(self) -> Result<Played, LineError> {
         let outbox = &self.app.outbox;
         let mut played = Played { refused: self.refused, ..Played::default() };
         for id in self.ids.values() {

@@ -147,7 +147,7 @@ fn refusal(error: WebhookError) -> Problem {
             Problem::bad_request("bad_webhook", all.first().cloned().unwrap_or_default()).with("complaints", all)
         }
         WebhookError::Failed(outcome) => {
-            let text = format!("the test was answered with {}, so nothing was saved", outcome.summary());
+            let text = format!("the test failed, so nothing was saved: {}", outcome.summary());
             conflict("test_failed", text).with("test", shapes::tested(false, &outcome))
         }
         WebhookError::Vault(error) => {
