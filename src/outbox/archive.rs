@@ -1,15 +1,17 @@
 //! The archive: append-only segment files with everything that only grows, beside the sled tree.
 //!
 //! Keys that only grow would leave sled's emptied pages behind for good, so messages, attempts and mails go here.
-//! The writer appends a batch, ending with its number, and syncs it before the tree is written; at the start the
-//! two must agree, or the store is damaged. Segments are dropped whole once all in them is older than the
-//! retention. Called by the sled outbox only; it never changes a byte that was acknowledged.
+//! The writer appends a batch, ending with what it changes in the tree: synced, it is durable, whether or not the
+//! tree has it yet. A mark beside the segments says how far it went, so that a tail that is missing later is missed.
+//! Segments are dropped whole once all in them is older than the retention. Called by the sled outbox only; it never
+//! changes a byte that was acknowledged.
 //!
 //! ```text
-//!   push, push, push -> sync -> (the tree is written and synced) -> publish -> rotate when full -> mark
-//!                                                                  from here on readers find it
+//!   push, push, push -> sync -> mark -> publish -> rotate when full
+//!                                       from here on readers find it
 //! ```
 
+mod mark;
 mod recover;
 pub(in crate::outbox) mod segment;
 
@@ -22,6 +24,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::clock::Timestamp;
 use crate::outbox::record::{Frame, FrameKey, Place};
+use mark::Mark;
 pub(in crate::outbox) use recover::open;
 use segment::{HEADER, Index, Summary};
 
@@ -59,6 +62,7 @@ pub(in crate::outbox) struct Appender {
     segment: u32,
     length: u32,
     limit: u32,
+    mark: Mark,
     buffer: Vec<u8>,
     pushed: Vec<(u64, u32)>,
     summary: Summary,
@@ -201,10 +205,11 @@ impl Appender {
         self.archive.frame(place)
     }
 
-    /// Writes what was pushed, durable. Readers do not find it yet.
-    pub(in crate::outbox) fn sync(&mut self) -> io::Result<()> {
+    /// Writes what was pushed, the whole of batch `number`, durable. Readers do not find it yet.
+    pub(in crate::outbox) fn sync(&mut self, number: u64) -> io::Result<()> {
         self.file.write_all_at(&self.buffer, u64::from(self.length))?;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        self.mark.set(number)
     }
 
     /// Lets readers find what was synced, and starts another segment when this one is full.
@@ -237,19 +242,6 @@ impl Appender {
         self.length = HEADER;
         self.summary = Summary::empty();
         Ok(())
-    }
-
-    /// Notes behind the last batch that the tree has batch `number` too: a tree that comes back without it has lost
-    /// it. Not synced, for no promise rests on it; the next batch overwrites it.
-    pub(in crate::outbox) fn mark(&mut self, number: u64) -> io::Result<()> {
-        let mut mark = Vec::new();
-        segment::encode(&Frame::Mark { number }, &mut mark);
-        self.file.write_all_at(&mark, u64::from(self.length))
-    }
-
-    /// Tells the disk to keep the mark.
-    pub(in crate::outbox) fn close(&mut self) -> io::Result<()> {
-        self.file.sync_all()
     }
 
     /// From here on every write fails, as on a full or broken disk.

@@ -17,6 +17,7 @@ mod error;
 mod ledger;
 mod memory;
 mod query;
+mod queue;
 mod record;
 mod rules;
 mod sled;

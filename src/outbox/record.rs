@@ -8,7 +8,7 @@
 //!   M                                meta: batch, counters, the archive's length
 //!   L lane due serial                the queue: deliveries, deadlines, digests, mails
 //!   P lane journey serial            deliveries parked behind an earlier one of their journey
-//!   H lane journey                   the ordered delivery of a journey that is at its turn
+//!   H lane journey                   the ordered delivery of a journey that is at its turn, and how many wait
 //!   W lane                           an endpoint's name and its open digest
 //!   G digest index                   a digest's entries
 //!   J number · I id · R reference    journeys
@@ -20,15 +20,16 @@ pub(in crate::outbox) mod keys;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId};
-use crate::message::{Attempt, Delivery, DueDeadline, Mail, Message};
+use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message};
 
 /// The format of the whole store.
-pub(in crate::outbox) const FORMAT: u32 = 2;
+pub(in crate::outbox) const FORMAT: u32 = 3;
 /// The version of each value.
 const VERSION: u8 = 1;
 
@@ -153,17 +154,27 @@ pub(in crate::outbox) enum Row {
     Mail(Place),
 }
 
-/// All that is needed to send, and where the archive has the delivery's last frame.
+/// What is owed, and where the archive has it. Small: a backlog of millions is made of these.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::outbox) struct DeliveryRow {
     pub(in crate::outbox) attempts: u32,
-    pub(in crate::outbox) ordered: bool,
+    /// The journey whose order it keeps.
+    pub(in crate::outbox) ordered: Option<JourneyId>,
     pub(in crate::outbox) resend_of: Option<DeliveryId>,
     pub(in crate::outbox) due_at: Timestamp,
+    /// The delivery's last frame.
     pub(in crate::outbox) last: Place,
+    /// The frame that holds the message.
+    pub(in crate::outbox) event: Place,
     pub(in crate::outbox) form: u8,
-    /// In the delivery's form.
-    pub(in crate::outbox) message: Message,
+}
+
+/// The ordered delivery of a journey that is at its turn at an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::outbox) struct Turn {
+    pub(in crate::outbox) serial: u64,
+    /// How many are parked behind it.
+    pub(in crate::outbox) behind: u32,
 }
 
 /// An endpoint's lane.
@@ -179,18 +190,26 @@ pub(in crate::outbox) struct StoredLane {
 pub(in crate::outbox) enum Frame {
     /// A message, and to whom it was owed at once, when, and in which form.
     Event { number: u64, message: Message, deliveries: Vec<(DeliveryId, String, Timestamp, u8)> },
-    /// An attempt ended; the delivery as it is then.
-    Attempt { delivery: Delivery, attempt: Attempt, previous: Place },
+    /// An attempt ended; how the delivery, which came to be in the frame at `origin`, stands then.
+    Attempt {
+        delivery: DeliveryId,
+        origin: Place,
+        state: DeliveryState,
+        attempts: u32,
+        due_at: Timestamp,
+        attempt: Attempt,
+        previous: Place,
+    },
     /// A delivery was called off.
     Cancel { delivery: Delivery, previous: Place },
-    /// A delivery of an older event; `previous` is the event's resend before this one.
-    Resend { delivery: Delivery, previous: Place },
+    /// A delivery of an older event, with the message in its form once more: the event's own frame may go before this
+    /// one does. `previous` is the event's resend before this one.
+    Resend { delivery: Delivery, message: Message, previous: Place },
     /// A mail as it is now.
     Mail(Mail),
-    /// All of batch `number` is before this.
-    Batch { number: u64 },
-    /// The tree has batch `number` too.
-    Mark { number: u64 },
+    /// All of a batch is before this; what it changes in the tree, by key; without a value: the key goes. `meta` does
+    /// not know where this frame ends.
+    Batch { meta: Meta, changes: Vec<(Bytes, Option<Bytes>)> },
 }
 
 /// What a frame can be found by.
@@ -237,12 +256,13 @@ impl Frame {
                 keys.extend(deliveries.iter().map(|(id, ..)| FrameKey::Delivery(*id)));
                 keys
             }
-            Frame::Attempt { delivery, .. } | Frame::Cancel { delivery, .. } => vec![FrameKey::Delivery(delivery.id)],
+            Frame::Attempt { delivery, .. } => vec![FrameKey::Delivery(*delivery)],
+            Frame::Cancel { delivery, .. } => vec![FrameKey::Delivery(delivery.id)],
             Frame::Resend { delivery, .. } => {
                 vec![FrameKey::Delivery(delivery.id), FrameKey::Resends(delivery.event_id)]
             }
             Frame::Mail(mail) => vec![FrameKey::Mail(mail.id.0)],
-            Frame::Batch { .. } | Frame::Mark { .. } => Vec::new(),
+            Frame::Batch { .. } => Vec::new(),
         }
     }
 

@@ -60,20 +60,6 @@ pub(in crate::outbox) fn digest_serial(digest: u64) -> u64 {
     digest << 1
 }
 
-/// Takes from `candidates`, unleased rows of several lanes, what is due at `now`: the rows in due order, and the
-/// due time of the earliest that is left. `candidates` must hold more than `limit` rows of each lane that has them.
-pub(in crate::outbox) fn pick(
-    mut candidates: Vec<Lease>,
-    now: Timestamp,
-    limit: usize,
-) -> (Vec<Lease>, Option<Timestamp>) {
-    candidates.sort_unstable_by_key(|row| (row.due, row.serial, row.lane));
-    let due = candidates.iter().take(limit).take_while(|row| row.due <= now).count();
-    let next = candidates.get(due).map(|row| row.due);
-    candidates.truncate(due);
-    (candidates, next)
-}
-
 /// Refuses what does not fit a stored value.
 pub(in crate::outbox) fn check_sizes(commit: &Commit) -> Result<(), OutboxError> {
     let check = |what: &str, size: usize| {

@@ -1,21 +1,26 @@
 //! The durable outbox: a sled tree for what is owed, an archive beside it for what only grows.
 //!
-//! One writer thread owns all writes and commits them in groups; reads and claims go to the tree, the archive and
-//! the memory of lanes directly. A read may show a change a moment before it is durable; an answer that is a
-//! promise (a commit's, an idempotency key's) and a claim never come from such a change.
+//! One writer thread owns all writes and commits them in groups. A batch is durable when the archive has it, with
+//! what it changes in the tree; the tree follows in a thread of its own, many batches at once. Reads and claims go
+//! to the table (the tree, and what it does not have yet), the archive and the memory of lanes directly, and never
+//! see what is not durable.
 //!
 //! ```text
-//!   commit, settle, redeliver, cancel --> queue --> writer: check each in order -> archive, sync -> tree, sync
-//!                                                           -> publish (lanes, counts) -> answer all
-//!   claim, release, horizon, ledger ---> Live (one mutex) + the tree
-//!   journey, event, delivery, mail, lists ---> the tree, the archive
+//!   commit, settle, redeliver, cancel --> queue --> writer: check each in order -> archive, sync
+//!                                                           -> publish (table, lanes, counts) -> answer all
+//!                                         follower: what the table is ahead -> tree, sync
+//!   claim, release, horizon, ledger ---> Live (one mutex) + the table
+//!   journey, event, delivery, mail, lists ---> the table, the archive
 //! ```
 
 mod draft;
+mod follow;
 mod live;
 mod read;
+mod recent;
 mod recover;
 mod shared;
+mod table;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -33,12 +38,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::{BoxFuture, Timestamp};
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, Mail};
-use crate::outbox::record::{DeliveryRow, Row};
+use crate::outbox::record::Row;
 use crate::outbox::{
     Claim, Commit, Committed, DeliveryQuery, DueDeadlineRow, DueDelivery, DueMail, EventRecord, Horizon, JourneyQuery,
     Lease, Ledger, NewKey, Note, OpenError, Outbox, OutboxError, Page, Settlement, rules,
 };
 use crate::provider::{DeadlineKind, Environment, Journey};
+use follow::Follower;
 use shared::Core;
 use writer::Item;
 
@@ -78,11 +84,11 @@ impl SledOutbox {
         let opened = recover::open(dir, &settings)?;
         let core = Arc::new(opened.core);
         let (queue, items) = mpsc::channel(writer::QUEUE);
-        let writer = writer::Writer::new(core.clone(), opened.archive, opened.meta, opened.files, settings.retention);
+        let io = |error: std::io::Error| OpenError::Io { path: dir.display().to_string(), detail: error.to_string() };
+        let follower = Follower::start(core.clone(), opened.files).map_err(io)?;
+        let writer = writer::Writer::new(core.clone(), opened.archive, opened.meta, follower, settings.retention);
         let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || writer.run(items));
-        let thread =
-            thread.map_err(|error| OpenError::Io { path: dir.display().to_string(), detail: error.to_string() })?;
-        Ok(SledOutbox { core, queue: Some(queue), writer: Some(thread) })
+        Ok(SledOutbox { core, queue: Some(queue), writer: Some(thread.map_err(io)?) })
     }
 
     /// Hands an item to the writer and waits for its answer.
@@ -135,13 +141,11 @@ impl Outbox for SledOutbox {
         let lane = self.core.live().lane(webhook);
         Box::pin(async move {
             let claimed = self.core.noted(self.core.claim(lane.into_iter(), now, limit))?;
-            let rows = claimed.rows.into_iter().filter_map(|(lease, row)| match row {
-                Row::Delivery(DeliveryRow { attempts, message, .. }) => {
-                    Some(DueDelivery { lease, id: DeliveryId(lease.serial), due_at: lease.due, attempts, message })
-                }
-                _ => None,
-            });
-            Ok(Claim { rows: rows.collect(), next_due: claimed.next_due })
+            let mut rows = Vec::with_capacity(claimed.rows.len());
+            for (lease, hot) in claimed.rows {
+                rows.extend(self.core.noted(self.core.due_delivery(lease, hot))?);
+            }
+            Ok(Claim { rows, next_due: claimed.next_due })
         })
     }
 
@@ -154,7 +158,7 @@ impl Outbox for SledOutbox {
         let lanes: Vec<u32> = kinds.iter().copied().flat_map(rules::deadline_lanes).collect();
         Box::pin(async move {
             let claimed = self.core.noted(self.core.claim(lanes.into_iter(), now, limit))?;
-            let rows = claimed.rows.into_iter().filter_map(|(lease, row)| match row {
+            let rows = claimed.rows.into_iter().filter_map(|(lease, hot)| match hot.row {
                 Row::Deadline(deadline) => Some(DueDeadlineRow { lease, due_at: lease.due, deadline }),
                 _ => None,
             });
@@ -166,8 +170,8 @@ impl Outbox for SledOutbox {
         Box::pin(async move {
             let claimed = self.core.noted(self.core.claim(std::iter::once(rules::MAIL_LANE), now, limit))?;
             let mut rows = Vec::new();
-            for (lease, row) in claimed.rows {
-                rows.extend(self.core.noted(self.core.due_mail(lease, row))?);
+            for (lease, hot) in claimed.rows {
+                rows.extend(self.core.noted(self.core.due_mail(lease, hot.row))?);
             }
             Ok(Claim { rows, next_due: claimed.next_due })
         })
@@ -281,7 +285,7 @@ impl Outbox for SledOutbox {
     }
 
     fn horizon(&self) -> Horizon {
-        let horizon = self.core.live().horizon(&self.core.tree);
+        let horizon = self.core.live().horizon(&self.core.table);
         // The trait has no error here; a store that fails says so through `broken`.
         self.core.noted(horizon).unwrap_or_default()
     }

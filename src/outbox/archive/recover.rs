@@ -1,4 +1,5 @@
-//! Opening an archive: it must hold all that the tree's meta record says, and show nothing that the tree has lost.
+//! Opening an archive: it must hold all that its mark and the tree's meta record say. What it has beyond the tree's
+//! last batch is told; a batch that is not whole was never acknowledged, and is cut off.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -6,18 +7,25 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
+use bytes::Bytes;
+
+use super::mark::Mark;
 use super::segment::{self, HEADER, Index, Summary};
 use super::{Appender, Archive, ArchiveError, Shelf};
-use crate::outbox::record::{Frame, Meta};
+use crate::outbox::record::{Frame, Meta, Place};
+
+/// Hears of a batch that the tree does not have, in order: the state after it, and what it changes.
+pub(in crate::outbox) type Tell<'a> = &'a mut dyn FnMut(Meta, Vec<(Bytes, Option<Bytes>)>);
 
 /// The archive of a store whose tree says `meta`; `None` for a fresh store.
 pub(in crate::outbox) fn open(
     dir: &Path,
     meta: Option<&Meta>,
     limit: u32,
+    tell: Tell<'_>,
 ) -> Result<(Arc<Archive>, Appender), ArchiveError> {
     match meta {
-        Some(meta) => recover(dir, meta, limit),
+        Some(meta) => recover(dir, meta, limit, tell),
         None => {
             fs::create_dir_all(dir)?;
             for number in numbers(dir)? {
@@ -26,29 +34,38 @@ pub(in crate::outbox) fn open(
                 }
             }
             let file = segment::create(dir, 1)?;
-            Ok(shelve(dir, BTreeMap::new(), 1, file, Summary::empty(), HashMap::new(), limit))
+            let active = Active { number: 1, file, summary: Summary::empty(), latest: HashMap::new() };
+            Ok(shelve(dir, BTreeMap::new(), active, Mark::create(dir)?, limit))
         }
     }
+}
+
+/// The segment that is written to.
+struct Active {
+    number: u32,
+    file: File,
+    summary: Summary,
+    latest: HashMap<u64, u32>,
 }
 
 fn shelve(
     dir: &Path,
     sealed: BTreeMap<u32, Summary>,
-    active: u32,
-    file: File,
-    summary: Summary,
-    latest: HashMap<u64, u32>,
+    active: Active,
+    mark: Mark,
     limit: u32,
 ) -> (Arc<Archive>, Appender) {
+    let Active { number, file, summary, latest } = active;
     let file = Arc::new(file);
-    let shelf = Shelf { sealed, active, file: file.clone(), summary, latest };
+    let shelf = Shelf { sealed, active: number, file: file.clone(), summary, latest };
     let archive = Arc::new(Archive { dir: dir.to_owned(), shelf: RwLock::new(shelf) });
     let appender = Appender {
         archive: archive.clone(),
         file,
-        segment: active,
+        segment: number,
         length: summary.length,
         limit,
+        mark,
         buffer: Vec::new(),
         pushed: Vec::new(),
         summary,
@@ -68,71 +85,88 @@ fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
     Ok(numbers)
 }
 
-fn recover(dir: &Path, meta: &Meta, limit: u32) -> Result<(Arc<Archive>, Appender), ArchiveError> {
+fn recover(dir: &Path, meta: &Meta, limit: u32, tell: Tell<'_>) -> Result<(Arc<Archive>, Appender), ArchiveError> {
     let damaged = |detail: String| Err(ArchiveError::Damaged(detail));
-    let end = meta.archive_end;
-    let active = end.segment();
     let found = if dir.is_dir() { numbers(dir)? } else { Vec::new() };
-    for number in meta.first_segment..=active {
+    for number in meta.first_segment..=meta.archive_end.segment() {
         if !found.contains(&number) {
             return damaged(format!("archive segment {number} is missing"));
         }
     }
-    let file = File::options().read(true).write(true).open(segment::path(dir, active))?;
-    check_tail(dir, meta, &file, &found)?;
-
-    let mut latest = HashMap::new();
-    let mut summary = Summary::empty();
-    let mut last = None;
-    let good = segment::scan(&file, HEADER, end.offset(), |offset, frame| {
-        summary.note(&frame);
-        latest.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
-        last = Some(frame);
-    })?;
-    if !segment::has_header(&file, active) || good != end.offset() {
-        return damaged(format!("archive segment {active} holds {good} bytes that can be read, not {}", end.offset()));
+    let (mark, marked) = Mark::open(dir)?;
+    let mut last = meta.batch;
+    let mut active = scan(dir, meta.archive_end.segment(), Some(meta), &mut last, tell)?;
+    // What the tree has not heard of may go on in later segments: each starts with the batch after the last.
+    while found.contains(&(active.number + 1)) {
+        let before = last;
+        let next = scan(dir, active.number + 1, None, &mut last, tell)?;
+        if last == before {
+            break;
+        }
+        active = next;
     }
-    if meta.batch > 0 && last != Some(Frame::Batch { number: meta.batch }) {
-        return damaged(format!("archive segment {active} does not end with batch {}", meta.batch));
+    if last < marked {
+        return damaged(format!("the archive ends with batch {last}, but batch {marked} was complete"));
     }
     // What follows was never acknowledged.
-    file.set_len(u64::from(end.offset()))?;
-    file.sync_all()?;
-    for number in found.iter().filter(|number| **number > active || **number < meta.first_segment) {
+    let end = active.summary.length;
+    active.file.set_len(u64::from(end))?;
+    active.file.sync_all()?;
+    for number in found.iter().filter(|number| **number > active.number || **number < meta.first_segment) {
         fs::remove_file(segment::path(dir, *number))?;
         // A segment that was never sealed has no index.
         let _ = fs::remove_file(segment::index_path(dir, *number));
     }
     segment::sync_dir(dir)?;
-    summary.length = end.offset();
     let mut sealed = BTreeMap::new();
-    for number in meta.first_segment..active {
+    for number in meta.first_segment..active.number {
         sealed.insert(number, sealed_summary(dir, number)?);
     }
-    Ok(shelve(dir, sealed, active, file, summary, latest, limit))
+    Ok(shelve(dir, sealed, active, mark, limit))
 }
 
-/// Whether what lies behind the tree's end can be one batch that was never acknowledged: more than that means
-/// that the tree has lost something.
-fn check_tail(dir: &Path, meta: &Meta, file: &File, found: &[u32]) -> Result<(), ArchiveError> {
-    let mut newest = 0;
-    let mut note = |_, frame| match frame {
-        // A batch may be there before the tree has it; its mark may not.
-        Frame::Batch { number } => newest = newest.max(number.saturating_sub(1)),
-        Frame::Mark { number } => newest = newest.max(number),
-        _ => {}
-    };
-    segment::scan(file, meta.archive_end.offset(), u32::MAX, &mut note)?;
-    for number in found.iter().filter(|number| **number > meta.archive_end.segment()) {
-        segment::scan(&File::open(segment::path(dir, *number))?, HEADER, u32::MAX, &mut note)?;
+/// Reads segment `number` to the end of its last whole batch, which must come after batch `last` without a gap. When
+/// the tree ends in it, as `meta` says, it must hold at least that.
+fn scan(dir: &Path, number: u32, meta: Option<&Meta>, last: &mut u64, tell: Tell<'_>) -> Result<Active, ArchiveError> {
+    let file = File::options().read(true).write(true).open(segment::path(dir, number))?;
+    let known = meta.map_or(HEADER, |meta| meta.archive_end.offset());
+    let (mut summary, mut latest) = (Summary::empty(), HashMap::new());
+    // With the batch that is being read, which may not be whole.
+    let (mut draft, mut keys) = (summary, Vec::new());
+    let mut known_batch = None;
+    if segment::has_header(&file, number) {
+        segment::scan(&file, HEADER, u32::MAX, |offset, end, frame| {
+            draft.note(&frame);
+            keys.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
+            let Frame::Batch { meta: after, changes } = frame else { return true };
+            if end == known {
+                known_batch = Some(after.batch);
+            } else if end > known {
+                if after.batch != *last + 1 {
+                    return false;
+                }
+                *last = after.batch;
+                tell(Meta { archive_end: Place::new(number, end), ..after }, changes);
+            }
+            draft.length = end;
+            summary = draft;
+            latest.extend(keys.drain(..));
+            true
+        })?;
     }
-    if newest > meta.batch {
-        let batch = meta.batch;
-        return Err(ArchiveError::Damaged(format!(
-            "the archive shows that batch {newest} was complete, but the tree ends with batch {batch}"
-        )));
+    if summary.length < known {
+        let good = summary.length;
+        let detail = format!("archive segment {number} holds {good} bytes that can be read, not {known}");
+        return Err(ArchiveError::Damaged(detail));
     }
-    Ok(())
+    if let Some(meta) = meta
+        && known > HEADER
+        && known_batch != Some(meta.batch)
+    {
+        let detail = format!("archive segment {number} does not have batch {} where the tree ends", meta.batch);
+        return Err(ArchiveError::Damaged(detail));
+    }
+    Ok(Active { number, file, summary, latest })
 }
 
 /// A sealed segment's summary; its index is written anew when it is missing or does not hold.
@@ -150,9 +184,10 @@ fn sealed_summary(dir: &Path, number: u32) -> Result<Summary, ArchiveError> {
     let mut summary = Summary::empty();
     let mut latest = HashMap::new();
     let end = u32::try_from(length).unwrap_or(u32::MAX);
-    let good = segment::scan(&file, HEADER, end, |offset, frame| {
+    let good = segment::scan(&file, HEADER, end, |offset, _, frame| {
         summary.note(&frame);
         latest.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
+        true
     })?;
     if !segment::has_header(&file, number) || u64::from(good) != length {
         return Err(ArchiveError::Damaged(format!("archive segment {number} cannot be read beyond byte {good}")));

@@ -79,7 +79,7 @@ impl Summary {
                 }
             }
             Frame::Attempt { delivery, attempt, .. } => {
-                self.deliveries.add(delivery.id.0);
+                self.deliveries.add(delivery.0);
                 self.newest = self.newest.max(attempt.finished_at);
             }
             Frame::Cancel { delivery, .. } => self.deliveries.add(delivery.id.0),
@@ -92,7 +92,7 @@ impl Summary {
                 self.mails.add(mail.id.0);
                 self.newest = self.newest.max(mail.created_at);
             }
-            Frame::Batch { .. } | Frame::Mark { .. } => {}
+            Frame::Batch { .. } => {}
         }
     }
 }
@@ -160,8 +160,14 @@ pub(in crate::outbox) fn read_at(file: &File, offset: u32) -> io::Result<Option<
     Ok(decode(&bytes))
 }
 
-/// Visits the frames from `from` on, up to `end`, and says where the last whole one ended.
-pub(in crate::outbox) fn scan(file: &File, from: u32, end: u32, mut visit: impl FnMut(u32, Frame)) -> io::Result<u32> {
+/// Visits the frames from `from` on, up to `end`, with where they begin and end, as long as `visit` says so; and says
+/// where the last whole one ended.
+pub(in crate::outbox) fn scan(
+    file: &File,
+    from: u32,
+    end: u32,
+    mut visit: impl FnMut(u32, u32, Frame) -> bool,
+) -> io::Result<u32> {
     let mut reader = io::BufReader::with_capacity(1 << 20, file);
     reader.seek(SeekFrom::Start(u64::from(from)))?;
     let mut offset = from;
@@ -183,8 +189,12 @@ pub(in crate::outbox) fn scan(file: &File, from: u32, end: u32, mut visit: impl 
             return Ok(offset);
         }
         let Some(frame) = decode(&bytes) else { return Ok(offset) };
-        visit(offset, frame);
-        offset += bytes.len() as u32;
+        let next = offset + bytes.len() as u32;
+        let go_on = visit(offset, next, frame);
+        offset = next;
+        if !go_on {
+            return Ok(offset);
+        }
     }
 }
 

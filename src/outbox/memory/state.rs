@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message};
+use crate::outbox::queue::{NoMore, Op, Queue};
 use crate::outbox::{
     Claim, Commit, Committed, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease, NewDelivery, NewKey, Note,
     OutboxError, rules,
@@ -61,10 +62,10 @@ pub(super) struct State {
     /// The ordered deliveries of a journey at an endpoint that are not terminal: the first has a row, the others
     /// are parked.
     queues: BTreeMap<(u32, JourneyId), VecDeque<u64>>,
-    rows: BTreeMap<Lease, Row>,
-    leased: BTreeSet<Lease>,
+    queue: Queue<Row>,
+    mails_leased: BTreeSet<Lease>,
     lanes: Vec<Arc<str>>,
-    pending: BTreeMap<u32, u64>,
+    lane_numbers: BTreeMap<Arc<str>, u32>,
     digests: BTreeMap<u64, Digest>,
     given_digests: u64,
     open_digests: BTreeMap<u32, Lease>,
@@ -127,8 +128,9 @@ impl State {
             self.remove_row(*row);
         }
         for (row, deadline) in new.iter().zip(&journey.deadlines) {
-            if !old.contains(row) || fired == Some(*row) {
-                self.rows.insert(*row, Row::Deadline(DueDeadline { journey: journey.id, kind: deadline.kind }));
+            // Two deadlines of one kind at one instant are one row.
+            if !self.queue.has(*row) {
+                self.put_row(*row, Row::Deadline(DueDeadline { journey: journey.id, kind: deadline.kind }));
             }
         }
     }
@@ -157,7 +159,6 @@ impl State {
     fn add_delivery(&mut self, stored: StoredDelivery) {
         let id = stored.delivery.id.0;
         let lane = stored.lane;
-        *self.pending.entry(lane).or_default() += 1;
         let parked = match stored.delivery.journey_id {
             Some(journey) if stored.ordered => {
                 let queue = self.queues.entry((lane, journey)).or_default();
@@ -166,63 +167,58 @@ impl State {
             }
             _ => false,
         };
-        if !parked {
-            let row = Lease { lane, due: stored.delivery.due_at, serial: id };
-            self.rows.insert(row, Row::Delivery(id));
+        if parked {
+            self.queue.apply(Op::Park(lane));
+        } else {
+            self.put_row(Lease { lane, due: stored.delivery.due_at, serial: id }, Row::Delivery(id));
         }
         self.deliveries.insert(id, stored);
     }
 
     fn lane(&mut self, webhook: &Arc<str>) -> u32 {
-        let at = self.lanes.iter().position(|lane| lane == webhook).unwrap_or_else(|| {
-            self.lanes.push(webhook.clone());
-            self.lanes.len() - 1
-        });
-        rules::FIRST_WEBHOOK_LANE + at as u32
+        if let Some(lane) = self.lane_numbers.get(webhook) {
+            return *lane;
+        }
+        let lane = rules::FIRST_WEBHOOK_LANE + self.lanes.len() as u32;
+        self.lanes.push(webhook.clone());
+        self.lane_numbers.insert(webhook.clone(), lane);
+        lane
     }
 
     fn saw(&mut self, now: Timestamp) {
         self.last = self.last.max(Some(now));
     }
 
-    fn remove_row(&mut self, row: Lease) -> Option<Row> {
-        self.leased.remove(&row);
-        self.rows.remove(&row)
+    fn put_row(&mut self, row: Lease, value: Row) {
+        self.queue.apply(Op::Put(row, value));
+    }
+
+    /// Removes a row if it is there.
+    fn remove_row(&mut self, row: Lease) {
+        if self.queue.has(row) {
+            self.queue.apply(Op::Remove(row));
+            self.mails_leased.remove(&row);
+        }
     }
 
     pub(super) fn release(&mut self, leases: &[Lease]) {
-        for lease in leases {
-            self.leased.remove(lease);
+        for row in self.queue.release(leases) {
+            self.mails_leased.remove(&row);
         }
     }
 
     /// Leases what is due in `lanes`.
-    fn claim(
-        &mut self,
-        lanes: impl Iterator<Item = u32>,
-        now: Timestamp,
-        limit: usize,
-    ) -> (Vec<Lease>, Option<Timestamp>) {
-        let mut candidates = Vec::new();
-        for lane in lanes {
-            candidates.extend(self.unleased(lane).take(limit + 1));
-        }
-        let (rows, next) = rules::pick(candidates, now, limit);
-        self.leased.extend(&rows);
-        (rows, next)
-    }
-
-    fn unleased(&self, lane: u32) -> impl Iterator<Item = Lease> {
-        let first = Lease { lane, due: Timestamp::MIN, serial: 0 };
-        let last = Lease { lane, due: Timestamp::MAX, serial: u64::MAX };
-        self.rows.range(first..=last).map(|(row, _)| *row).filter(|row| !self.leased.contains(row))
+    fn claim(&mut self, lanes: impl Iterator<Item = u32>, now: Timestamp, limit: usize) -> Claim<(Lease, Row)> {
+        let Ok((rows, next_due)) = self.queue.claim(lanes, now, limit, &mut NoMore);
+        let mails = rows.iter().filter(|(_, row)| matches!(row, Row::Mail(_)));
+        self.mails_leased.extend(mails.map(|(lease, _)| *lease));
+        Claim { rows, next_due }
     }
 
     pub(super) fn claim_deliveries(&mut self, webhook: &str, now: Timestamp, limit: usize) -> Claim<DueDelivery> {
-        let lane = self.lanes.iter().position(|lane| &**lane == webhook);
-        let lane = lane.map(|at| rules::FIRST_WEBHOOK_LANE + at as u32);
-        let (leases, next_due) = self.claim(lane.into_iter(), now, limit);
-        let rows = leases.into_iter().filter_map(|lease| {
+        let lane = self.lane_numbers.get(webhook).copied();
+        let Claim { rows, next_due } = self.claim(lane.into_iter(), now, limit);
+        let rows = rows.into_iter().filter_map(|(lease, _)| {
             let stored = self.deliveries.get(&lease.serial)?;
             Some(DueDelivery {
                 lease,
@@ -242,23 +238,23 @@ impl State {
         limit: usize,
     ) -> Claim<DueDeadlineRow> {
         let lanes = kinds.iter().copied().flat_map(rules::deadline_lanes);
-        let (leases, next_due) = self.claim(lanes, now, limit);
-        let rows = leases.into_iter().filter_map(|lease| match self.rows.get(&lease) {
-            Some(Row::Deadline(deadline)) => Some(DueDeadlineRow { lease, due_at: lease.due, deadline: *deadline }),
+        let Claim { rows, next_due } = self.claim(lanes, now, limit);
+        let rows = rows.into_iter().filter_map(|(lease, row)| match row {
+            Row::Deadline(deadline) => Some(DueDeadlineRow { lease, due_at: lease.due, deadline }),
             _ => None,
         });
         Claim { rows: rows.collect(), next_due }
     }
 
     pub(super) fn claim_mail(&mut self, now: Timestamp, limit: usize) -> Claim<DueMail> {
-        let (leases, next_due) = self.claim(std::iter::once(rules::MAIL_LANE), now, limit);
-        let rows = leases.into_iter().filter_map(|lease| match self.rows.get(&lease)? {
+        let Claim { rows, next_due } = self.claim(std::iter::once(rules::MAIL_LANE), now, limit);
+        let rows = rows.into_iter().filter_map(|(lease, row)| match row {
             Row::Digest(id) => {
-                let digest = self.digests.get(id)?;
+                let digest = self.digests.get(&id)?;
                 let (webhook, entries) = (digest.webhook.clone(), digest.entries.clone());
                 Some(DueMail::Digest { lease, due_at: lease.due, webhook, entries })
             }
-            Row::Mail(id) => Some(DueMail::Send { lease, due_at: lease.due, mail: self.mail(MailId(*id))? }),
+            Row::Mail(id) => Some(DueMail::Send { lease, due_at: lease.due, mail: self.mail(MailId(id))? }),
             _ => None,
         });
         Claim { rows: rows.collect(), next_due }

@@ -26,40 +26,54 @@ fn the_bytes_are_pinned() {
         finished_at: Timestamp::from_micros(7),
         outcome: Default::default(),
     };
-    let delivery = crate::outbox::rules::new_delivery(DeliveryId(4), &message, 0, "demo", Timestamp::from_micros(6));
     let last = Place::new(2, 9);
     let pending = DeliveryRow {
         attempts: 1,
-        ordered: true,
+        ordered: Some(JourneyId([8; 12])),
         resend_of: Some(DeliveryId(2)),
         due_at: Timestamp::from_micros(6),
         last,
+        event: last,
         form: 0,
-        message: message.clone(),
     };
-    let (mut event, mut tried) = (Vec::new(), Vec::new());
+    let tried_frame = Frame::Attempt {
+        delivery: DeliveryId(4),
+        origin: last,
+        state: DeliveryState::Delivered,
+        attempts: 1,
+        due_at: Timestamp::from_micros(6),
+        attempt,
+        previous: last,
+    };
+    let (mut event, mut tried, mut batch) = (Vec::new(), Vec::new(), Vec::new());
+    let changes = vec![(Bytes::from_static(b"A"), Some(Bytes::from_static(b"B"))), (Bytes::from_static(b"C"), None)];
+    segment::encode(&Frame::Batch { meta: meta.clone(), changes }, &mut batch);
     let deliveries = vec![(DeliveryId(4), "demo".to_owned(), Timestamp::from_micros(6), 0)];
     segment::encode(&Frame::Event { number: 2, message, deliveries }, &mut event);
-    segment::encode(&Frame::Attempt { delivery, attempt, previous: last }, &mut tried);
+    segment::encode(&tried_frame, &mut tried);
     let seen = [
         keys::row(row),
         keys::reference("A", Environment::Live, 3),
         seal(b"M", &meta),
         seal(b"L", &Row::Mail(last)),
         seal(b"L", &Row::Delivery(pending)),
+        seal(b"H", &Turn { serial: 3, behind: 1 }),
         event,
         tried,
+        batch,
     ];
     let seen: Vec<_> = seen.iter().map(|bytes| hex(bytes)).collect();
     insta::assert_debug_snapshot!(seen, @r#"
     [
         "4c000000407fffffffffffffff0000000000000007",
         "520000000141010000000000000003",
-        "0102ac02908080801000000000000000000000000000000000e7e56f99",
+        "0103ac02908080801000000000000000000000000000000000c0804a18",
         "010389808080200ab6848b",
-        "0100010101020c8980808020000707070707070707070707070707070701540108080808080808080808080803010a027b7d0066e17360",
+        "0100010108080808080808080808080801020c89808080208980808020005738fc6e",
+        "010301aca60c22",
         "310000000160d9b200020707070707070707070707070707070701540108080808080808080808080803010a027b7d0001040464656d6f0c00",
-        "3c000000c04f623b0104070707070707070707070707070707070154010808080808080808080808080464656d6f00000c0000010c0e0000000000000000008980808020",
+        "1b000000c00695980104898080802002010c010c0e0000000000000000008980808020",
+        "22000000bdffc5ac0503ac02908080801000000000000000000000000000000000020141010142014300",
     ]
     "#);
 }

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Core;
-use super::live::Op;
+use super::live::{Hot, Op};
 use super::view::View;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JourneyId};
 use crate::message::{Delivery, DueDeadline, Message};
 use crate::outbox::archive::Appender;
-use crate::outbox::record::{DeliveryRow, Frame, FrameKey, Meta, Place, Row, StoredLane, keys};
+use crate::outbox::record::{DeliveryRow, Frame, FrameKey, Meta, Place, Row, StoredLane, Turn, keys};
 use crate::outbox::{Commit, Committed, Lease, NewDelivery, NewKey, Note, OutboxError, rules};
 use crate::provider::Journey;
 
@@ -28,6 +28,8 @@ pub(super) struct Draft<'a, 't> {
     pub(super) lanes: &'a mut BTreeMap<Arc<str>, u32>,
     pub(super) meta: Meta,
     pub(super) ops: Vec<Op>,
+    /// The journeys that were written, as they are now.
+    pub(super) journeys: BTreeMap<JourneyId, Arc<Journey>>,
     pub(super) new_lanes: Vec<(u32, Arc<str>)>,
 }
 
@@ -49,12 +51,12 @@ impl Draft<'_, '_> {
         {
             return Err(OutboxError::Conflict);
         }
-        self.put_journey(&commit.journey, stored.as_ref());
-        self.put_deadlines(&commit.journey, stored.as_ref(), commit.fired)?;
+        self.put_journey(&commit.journey, stored.is_none());
+        self.put_deadlines(&commit.journey, stored.as_deref(), commit.fired)?;
+        let journey = Arc::new(commit.journey);
+        self.journeys.insert(journey.id, journey);
         if let Some(key) = &commit.key {
-            let place = keys::idempotency(&key.key);
-            self.core.live().keep_key(place.clone());
-            self.view.put(place, key);
+            self.view.put(keys::idempotency(&key.key), key);
         }
         if let Some(note) = commit.note {
             self.note(note);
@@ -75,22 +77,27 @@ impl Draft<'_, '_> {
         }
     }
 
-    fn stored(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+    fn stored(&self, id: JourneyId) -> Result<Option<Arc<Journey>>, OutboxError> {
+        if let Some(journey) = self.journeys.get(&id).cloned().or_else(|| self.core.recent(id)) {
+            return Ok(Some(journey));
+        }
         match self.view.get::<u64>("journey's number", &keys::journey_id(id))? {
-            Some(number) => self.view.get("journey", &keys::journey(number)),
+            Some(number) => Ok(self.view.get("journey", &keys::journey(number))?.map(Arc::new)),
             None => Ok(None),
         }
     }
 
-    fn put_journey(&mut self, journey: &Journey, stored: Option<&Journey>) {
-        if stored.is_none() {
-            self.view.put(keys::journey_id(journey.id), &journey.number);
+    fn put_journey(&mut self, journey: &Journey, is_new: bool) {
+        if is_new {
+            self.view.put_new(keys::journey_id(journey.id), &journey.number);
             let reference = keys::reference(&journey.reference_no, journey.environment, journey.number);
-            self.view.put(reference, &());
+            self.view.put_new(reference, &());
+            self.view.put_new(keys::journey(journey.number), journey);
             self.meta.counts.journeys += 1;
             self.core.used_journey_number(journey.number);
+        } else {
+            self.view.put(keys::journey(journey.number), journey);
         }
-        self.view.put(keys::journey(journey.number), journey);
     }
 
     fn put_deadlines(
@@ -112,7 +119,7 @@ impl Draft<'_, '_> {
                 let deadline = DueDeadline { journey: journey.id, kind: deadline.kind };
                 // Two deadlines of one kind at one instant would be one row.
                 if !self.view.has(&keys::row(*row))? {
-                    self.put_row(*row, &Row::Deadline(deadline));
+                    self.put_row(*row, Row::Deadline(deadline).into());
                 }
             }
         }
@@ -134,30 +141,38 @@ impl Draft<'_, '_> {
             let row = DeliveryRow {
                 attempts: 0,
                 // Only a journey's deliveries have an order to keep.
-                ordered: new.ordered && message.journey_id.is_some(),
+                ordered: message.journey_id.filter(|_| new.ordered),
                 resend_of: None,
                 due_at: new.due_at,
                 last: place,
+                event: place,
                 form: new.form,
-                message: message.in_form(new.form),
             };
-            self.enqueue(lane, id, row)?;
+            self.enqueue(lane, id, row, || message.in_form(new.form))?;
         }
         Ok(())
     }
 
     /// Gives a new delivery its row, or parks it behind an earlier one of its journey.
-    fn enqueue(&mut self, lane: u32, id: u64, row: DeliveryRow) -> Result<(), OutboxError> {
-        if let (true, Some(journey)) = (row.ordered, row.message.journey_id) {
-            let turn = keys::turn(lane, journey);
-            if self.view.has(&turn)? {
-                self.view.put(keys::parked(lane, journey, id), &row);
+    fn enqueue(
+        &mut self,
+        lane: u32,
+        id: u64,
+        row: DeliveryRow,
+        message: impl FnOnce() -> Message,
+    ) -> Result<(), OutboxError> {
+        if let Some(journey) = row.ordered {
+            let key = keys::turn(lane, journey);
+            if let Some(turn) = self.view.get::<Turn>("turn", &key)? {
+                self.view.put_new(keys::parked(lane, journey, id), &row);
+                self.view.put(key, &Turn { behind: turn.behind + 1, ..turn });
                 self.ops.push(Op::Park(lane));
                 return Ok(());
             }
-            self.view.put(turn, &id);
+            self.view.put_new(key, &Turn { serial: id, behind: 0 });
         }
-        self.put_row(Lease { lane, due: row.due_at, serial: id }, &Row::Delivery(row));
+        let lease = Lease { lane, due: row.due_at, serial: id };
+        self.put_row(lease, Hot { row: Row::Delivery(row), message: Some(message()) });
         Ok(())
     }
 
@@ -173,9 +188,10 @@ impl Draft<'_, '_> {
         lane
     }
 
-    fn put_row(&mut self, row: Lease, value: &Row) {
-        self.view.put(keys::row(row), value);
-        self.ops.push(Op::Put(row));
+    /// Adds a row that is not there.
+    fn put_row(&mut self, row: Lease, hot: Hot) {
+        self.view.put_new(keys::row(row), &hot.row);
+        self.ops.push(Op::Put(row, hot));
     }
 
     /// Removes a row that is there and that the writer holds.
@@ -203,18 +219,19 @@ impl Draft<'_, '_> {
         self.meta.counts.deliveries += 1;
         let id = DeliveryId(self.meta.counts.deliveries);
         let delivery = rules::resend(id, &old, now);
-        let last = self.archive.push(&Frame::Resend { delivery, previous: previous.unwrap_or(Place::NOWHERE) });
         let message = message.in_form(old.form);
+        let previous = previous.unwrap_or(Place::NOWHERE);
+        let place = self.archive.push(&Frame::Resend { delivery, message: message.clone(), previous });
         let row = DeliveryRow {
             attempts: 0,
-            ordered: false,
+            ordered: None,
             resend_of: Some(of),
             due_at: now,
-            last,
+            last: place,
+            event: place,
             form: old.form,
-            message,
         };
-        self.enqueue(lane, id.0, row)?;
+        self.enqueue(lane, id.0, row, || message)?;
         self.saw(now);
         Ok(id)
     }
@@ -242,6 +259,10 @@ impl Draft<'_, '_> {
                 let journey = delivery.journey_id.unwrap_or(JourneyId::ZERO);
                 self.view.remove(keys::parked(lane, journey, id.0));
                 self.ops.push(Op::Unpark(lane));
+                let key = keys::turn(lane, journey);
+                if let Some(turn) = self.view.get::<Turn>("turn", &key)? {
+                    self.view.put(key, &Turn { behind: turn.behind.saturating_sub(1), ..turn });
+                }
             }
         }
         delivery.state = crate::message::DeliveryState::Cancelled;
@@ -253,26 +274,36 @@ impl Draft<'_, '_> {
 
     /// A delivery as its latest frame has it: waiting, or terminal.
     fn latest(&self, id: DeliveryId) -> Result<(Place, Delivery), OutboxError> {
-        let found = self.archive.find(FrameKey::Delivery(id))?;
-        let found = found.and_then(|(place, frame)| Some((place, super::read::delivery_of(frame, id)?)));
+        let found = match self.archive.find(FrameKey::Delivery(id))? {
+            Some((place, frame)) => {
+                let delivery = super::read::delivery_of(&frame, id, |place| self.archive.frame(place))?;
+                delivery.map(|delivery| (place, delivery))
+            }
+            None => None,
+        };
         found.ok_or_else(|| rules::unknown_delivery(id))
     }
 
     /// An ordered delivery is over: the next of its journey takes its turn.
     fn give_turn(&mut self, lane: u32, over: &DeliveryRow) -> Result<(), OutboxError> {
-        let (true, Some(journey)) = (over.ordered, over.message.journey_id) else { return Ok(()) };
-        let Some(key) = self.view.first(&keys::parked_behind(lane, journey))? else {
-            self.view.remove(keys::turn(lane, journey));
+        let Some(journey) = over.ordered else { return Ok(()) };
+        let turn_key = keys::turn(lane, journey);
+        let turn: Option<Turn> = self.view.get("turn", &turn_key)?;
+        let behind = turn.map_or(0, |turn| turn.behind);
+        if behind == 0 {
+            self.view.remove(turn_key);
             return Ok(());
-        };
+        }
+        let key = self.view.first(&keys::parked_behind(lane, journey))?;
+        let key = key.ok_or_else(|| OutboxError::Broken("a parked row is missing".into()))?;
         let next: Option<DeliveryRow> = self.view.get("parked row", &key)?;
         let (Some(next), Some((_, serial))) = (next, keys::read_parked(&key)) else {
             return Err(OutboxError::Broken("a parked row cannot be read".into()));
         };
         self.view.remove(key);
         self.ops.push(Op::Unpark(lane));
-        self.view.put(keys::turn(lane, journey), &serial);
-        self.put_row(Lease { lane, due: next.due_at, serial }, &Row::Delivery(next));
+        self.view.put(turn_key, &Turn { serial, behind: behind - 1 });
+        self.put_row(Lease { lane, due: next.due_at, serial }, Row::Delivery(next).into());
         Ok(())
     }
 }

@@ -1,83 +1,72 @@
 //! What the sled outbox knows in memory: lanes, leases, counts. Bounded by lanes and leases, not by rows.
 //!
-//! A row that the writer is changing is held by it until the change is durable: it cannot be claimed in between,
-//! neither as it was nor as it will be. One mutex (in `Core`) guards all of this; the disk is only read under it.
+//! One mutex (in `Core`) guards all of this; pages of a lane's rows are read under it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sled::{IVec, Tree};
-
+use super::table::Table;
 use crate::clock::Timestamp;
-use crate::outbox::record::{Counts, keys};
+use crate::message::Message;
+use crate::outbox::queue::{self, Loader, Queue};
+use crate::outbox::record::{self, Counts, Row, keys};
 use crate::outbox::{Claim, DeliveryCounts, Horizon, LaneStatus, Lease, Ledger, MailCounts, OutboxError, rules};
 use crate::provider::DeadlineKind;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holder {
-    /// A caller works on it.
-    Claimed,
-    /// The writer is changing it; `leased` when a caller's claim ends with that.
-    Writer { leased: bool },
+/// A row, and its message while that is still in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Hot {
+    pub(super) row: Row,
+    pub(super) message: Option<Message>,
 }
 
-/// The earliest due time of a lane's rows that nobody holds.
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    Known(Option<Timestamp>),
-    /// To be looked up.
-    Stale,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Stats {
-    rows: u64,
-    parked: u64,
-    leased: u64,
-    next: Next,
-    /// Every row before this one is held: a claim need not look there.
-    free_from: Option<Lease>,
-}
-
-impl Default for Stats {
-    fn default() -> Self {
-        Stats { rows: 0, parked: 0, leased: 0, next: Next::Known(None), free_from: None }
+impl From<Row> for Hot {
+    fn from(row: Row) -> Self {
+        Hot { row, message: None }
     }
 }
 
-impl Stats {
-    /// A row is free, or will be in this very step.
-    fn offer(&mut self, row: Lease) {
-        if let Next::Known(next) = &mut self.next {
-            *next = Some(next.map_or(row.due, |next| next.min(row.due)));
-        }
-        self.free_from = self.free_from.map(|from| from.min(row));
+pub(super) type Op = queue::Op<Hot>;
+
+/// Reads the cold rows of a lane.
+struct Rows<'a>(&'a Table);
+
+impl Loader<Hot> for Rows<'_> {
+    type Error = OutboxError;
+
+    fn load(&mut self, from: Lease, limit: usize) -> Result<Vec<(Lease, Hot)>, OutboxError> {
+        let page = self.0.page(&keys::row(from), &keys::lane_rows(from.lane + 1), limit)?;
+        let rows = page.into_iter().map(|(key, value)| {
+            let row = keys::read_row(&key);
+            let row = row.ok_or_else(|| OutboxError::Broken("a key of the queue cannot be read".into()))?;
+            Ok((row, Hot::from(record::open::<Row>("row", &key, &value)?)))
+        });
+        rows.collect()
     }
 }
 
-/// What a batch does to the queue, in order.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Op {
-    Put(Lease),
-    Remove(Lease),
-    /// The row stays; it was only kept from being claimed.
-    Touch(Lease),
-    Park(u32),
-    Unpark(u32),
-}
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Live {
     names: BTreeMap<Arc<str>, u32>,
     webhooks: BTreeMap<u32, Arc<str>>,
-    stats: BTreeMap<u32, Stats>,
-    held: HashMap<Lease, Holder>,
+    queue: Queue<Hot>,
     /// Serials of the leased mails: digests share their lane.
     mails_leased: BTreeSet<u64>,
     counts: Counts,
     last: Option<Timestamp>,
-    /// Idempotency keys that are written but not durable: their answers must not be given yet.
-    unsettled_keys: HashSet<Vec<u8>>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Live {
+            names: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
+            queue: Queue::bounded(),
+            mails_leased: BTreeSet::new(),
+            counts: Counts::default(),
+            last: None,
+        }
+    }
 }
 
 impl Live {
@@ -100,11 +89,11 @@ impl Live {
 
     /// A row that was found at the start.
     pub(super) fn found(&mut self, row: Lease) {
-        self.apply(Op::Put(row));
+        self.queue.found(row);
     }
 
     pub(super) fn found_parked(&mut self, lane: u32) {
-        self.apply(Op::Park(lane));
+        self.queue.apply(Op::Park(lane));
     }
 
     pub(super) fn set_counts(&mut self, counts: Counts, last: Option<Timestamp>) {
@@ -121,93 +110,45 @@ impl Live {
     }
 
     pub(super) fn is_leased(&self, row: Lease) -> bool {
-        matches!(self.held.get(&row), Some(Holder::Claimed | Holder::Writer { leased: true }))
+        self.queue.is_leased(row)
     }
 
     pub(super) fn is_mail_leased(&self, serial: u64) -> bool {
         self.mails_leased.contains(&serial)
     }
 
-    pub(super) fn is_unsettled(&self, key: &[u8]) -> bool {
-        self.unsettled_keys.contains(key)
+    /// See [`Queue::take_claimed`].
+    pub(super) fn take_claimed(&mut self, row: Lease) -> Option<Hot> {
+        self.queue.take_claimed(row)
     }
 
-    pub(super) fn keep_key(&mut self, key: Vec<u8>) {
-        self.unsettled_keys.insert(key);
-    }
-
-    /// The writer takes a claimed row to end the claim. `false`: nobody had claimed it, or it was settled already.
-    pub(super) fn take_claimed(&mut self, row: Lease) -> bool {
-        match self.held.get_mut(&row) {
-            Some(holder @ Holder::Claimed) => {
-                *holder = Holder::Writer { leased: true };
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The writer takes a row unless a caller has claimed it.
+    /// See [`Queue::take_unclaimed`].
     pub(super) fn take_unclaimed(&mut self, row: Lease) -> bool {
-        *self.held.entry(row).or_insert(Holder::Writer { leased: false }) != Holder::Claimed
+        self.queue.take_unclaimed(row)
     }
 
-    /// The writer takes a row, whoever has it.
+    /// See [`Queue::take`].
     pub(super) fn take(&mut self, row: Lease) {
-        if !self.take_claimed(row) {
-            self.take_unclaimed(row);
-        }
+        self.queue.take(row);
     }
 
     /// A batch is durable: what it did holds for everybody, and the writer lets go.
-    pub(super) fn publish(&mut self, ops: &[Op]) {
-        ops.iter().for_each(|op| self.apply(*op));
+    pub(super) fn publish(&mut self, ops: Vec<Op>) {
         for op in ops {
-            if let Op::Put(row) | Op::Remove(row) | Op::Touch(row) = op {
-                self.held.remove(row);
+            if let Op::Remove(row) = &op
+                && row.lane == rules::MAIL_LANE
+            {
+                self.mails_leased.remove(&row.serial);
             }
-        }
-        self.unsettled_keys.clear();
-    }
-
-    fn apply(&mut self, op: Op) {
-        match op {
-            Op::Put(row) => {
-                let stats = self.stats.entry(row.lane).or_default();
-                stats.rows += 1;
-                stats.offer(row);
-            }
-            Op::Touch(row) => self.stats.entry(row.lane).or_default().offer(row),
-            Op::Remove(row) => {
-                let stats = self.stats.entry(row.lane).or_default();
-                stats.rows -= 1;
-                match self.held.get_mut(&row) {
-                    Some(Holder::Writer { leased }) if *leased => {
-                        *leased = false;
-                        stats.leased -= 1;
-                        if row.lane == rules::MAIL_LANE {
-                            self.mails_leased.remove(&row.serial);
-                        }
-                    }
-                    _ => stats.next = Next::Stale,
-                }
-            }
-            Op::Park(lane) => self.stats.entry(lane).or_default().parked += 1,
-            Op::Unpark(lane) => self.stats.entry(lane).or_default().parked -= 1,
+            self.queue.apply(op);
         }
     }
 
     /// Gives claims up. Those that the writer is ending, or that ended, are left alone.
     pub(super) fn release(&mut self, leases: &[Lease]) {
-        for row in leases {
-            if self.held.get(row) == Some(&Holder::Claimed) {
-                self.held.remove(row);
-                let stats = self.stats.entry(row.lane).or_default();
-                stats.leased -= 1;
-                stats.offer(*row);
-                if row.lane == rules::MAIL_LANE {
-                    self.mails_leased.remove(&row.serial);
-                }
+        for row in self.queue.release(leases) {
+            if row.lane == rules::MAIL_LANE {
+                self.mails_leased.remove(&row.serial);
             }
         }
     }
@@ -215,78 +156,19 @@ impl Live {
     /// Leases what is due in `lanes`.
     pub(super) fn claim(
         &mut self,
-        tree: &Tree,
+        table: &Table,
         lanes: impl Iterator<Item = u32>,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Claim<(Lease, IVec)>, OutboxError> {
-        let mut values = BTreeMap::new();
-        let mut later = None;
-        let mut looked_at = Vec::new();
-        for lane in lanes {
-            let next = self.stats.get(&lane).map_or(Next::Known(None), |stats| stats.next);
-            if let Next::Known(next) = next
-                && next.is_none_or(|next| next > now)
-            {
-                later = earlier(later, next);
-                continue;
-            }
-            looked_at.push(lane);
-            for found in self.unheld(tree, lane).take(limit.saturating_add(1)) {
-                let (row, value) = found?;
-                values.insert(row, value);
-            }
-        }
-        let (rows, next) = rules::pick(values.keys().copied().collect(), now, limit);
-        let mut claimed = Vec::with_capacity(rows.len());
-        for row in rows {
-            self.held.insert(row, Holder::Claimed);
-            self.stats.entry(row.lane).or_default().leased += 1;
-            if is_mail(row) {
-                self.mails_leased.insert(row.serial);
-            }
-            claimed.extend(values.remove(&row).map(|value| (row, value)));
-        }
-        for lane in looked_at {
-            let left = values.keys().find(|row| row.lane == lane).copied();
-            let stats = self.stats.entry(lane).or_default();
-            stats.next = Next::Known(left.map(|row| row.due));
-            // Nothing is left: every row that there is now is held.
-            stats.free_from = Some(left.unwrap_or(Lease { lane, due: Timestamp::MAX, serial: u64::MAX }));
-        }
-        Ok(Claim { rows: claimed, next_due: earlier(later, next) })
-    }
-
-    fn unheld(&self, tree: &Tree, lane: u32) -> impl Iterator<Item = Result<(Lease, IVec), OutboxError>> {
-        let from = self.stats.get(&lane).and_then(|stats| stats.free_from);
-        let from = from.map_or_else(|| keys::lane_rows(lane), keys::row);
-        let end = keys::lane_rows(lane + 1);
-        tree.range(from..end).filter_map(|found| match found {
-            Err(error) => Some(Err(error.into())),
-            Ok((key, value)) => match keys::read_row(&key) {
-                Some(row) if self.held.contains_key(&row) => None,
-                Some(row) => Some(Ok((row, value))),
-                None => Some(Err(OutboxError::Broken("a key of the queue cannot be read".into()))),
-            },
-        })
-    }
-
-    fn next_due(&mut self, tree: &Tree, lane: u32) -> Result<Option<Timestamp>, OutboxError> {
-        match self.stats.get(&lane).map(|stats| stats.next) {
-            None => Ok(None),
-            Some(Next::Known(next)) => Ok(next),
-            Some(Next::Stale) => {
-                let next = self.unheld(tree, lane).next().transpose()?.map(|(row, _)| row.due);
-                self.stats.entry(lane).or_default().next = Next::Known(next);
-                Ok(next)
-            }
-        }
+    ) -> Result<Claim<(Lease, Hot)>, OutboxError> {
+        let (rows, next_due) = self.queue.claim(lanes, now, limit, &mut Rows(table))?;
+        self.mails_leased.extend(rows.iter().map(|(row, _)| *row).filter(is_mail).map(|row| row.serial));
+        Ok(Claim { rows, next_due })
     }
 
     pub(super) fn ledger(&self) -> Ledger {
         let counts = &self.counts;
-        let webhooks = self.stats.range(rules::FIRST_WEBHOOK_LANE..);
-        let in_flight: u64 = webhooks.map(|(_, stats)| stats.leased).sum();
+        let (in_flight, _) = self.queue.totals_from(rules::FIRST_WEBHOOK_LANE);
         let mails_in_flight = self.mails_leased.len() as u64;
         Ledger {
             journeys: counts.journeys,
@@ -311,43 +193,41 @@ impl Live {
         }
     }
 
-    pub(super) fn horizon(&mut self, tree: &Tree) -> Result<Horizon, OutboxError> {
+    pub(super) fn horizon(&mut self, table: &Table) -> Result<Horizon, OutboxError> {
         let mut horizon = Horizon::default();
-        for (webhook, lane) in self.names.clone() {
-            let stats = self.stats.get(&lane).copied().unwrap_or_default();
-            if stats.rows + stats.parked > 0 {
+        let mut rows = Rows(table);
+        for (webhook, lane) in &self.names {
+            let (pending, in_flight) = (self.queue.pending(*lane), self.queue.leased(*lane));
+            if pending > 0 {
+                let next_due = self.queue.next_due(*lane, &mut rows)?;
                 horizon.lanes.push(LaneStatus {
-                    webhook,
-                    waiting: stats.rows + stats.parked - stats.leased,
-                    in_flight: stats.leased,
-                    next_due: self.next_due(tree, lane)?,
+                    webhook: webhook.clone(),
+                    waiting: pending - in_flight,
+                    in_flight,
+                    next_due,
                 });
             }
         }
         for kind in DeadlineKind::ALL {
             let mut next = None;
             for lane in rules::deadline_lanes(kind) {
-                next = earlier(next, self.next_due(tree, lane)?);
-                horizon.deadlines_in_flight += self.stats.get(&lane).map_or(0, |stats| stats.leased);
+                next = next.into_iter().chain(self.queue.next_due(lane, &mut rows)?).min();
+                horizon.deadlines_in_flight += self.queue.leased(lane);
             }
             horizon.deadlines.extend(next.map(|next| (kind, next)));
         }
-        horizon.mail = self.next_due(tree, rules::MAIL_LANE)?;
-        horizon.mail_in_flight = self.stats.get(&rules::MAIL_LANE).map_or(0, |stats| stats.leased);
+        horizon.mail = self.queue.next_due(rules::MAIL_LANE, &mut rows)?;
+        horizon.mail_in_flight = self.queue.leased(rules::MAIL_LANE);
         Ok(horizon)
     }
 
-    /// Deliveries and mails that have a row or are parked.
+    /// Deliveries that have a row or are parked.
     pub(super) fn pending(&self) -> u64 {
-        self.stats.range(rules::FIRST_WEBHOOK_LANE..).map(|(_, stats)| stats.rows + stats.parked).sum()
+        self.queue.totals_from(rules::FIRST_WEBHOOK_LANE).1
     }
 }
 
-fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    a.into_iter().chain(b).min()
-}
-
 /// Whether it is the row of a mail: digests share the mails' lane.
-fn is_mail(row: Lease) -> bool {
+fn is_mail(row: &Lease) -> bool {
     row.lane == rules::MAIL_LANE && row.serial & 1 == 1
 }

@@ -1,10 +1,14 @@
 //! What the sled outbox answers: journeys from the tree, everything that happened from the archive.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::Core;
+use super::table::beyond;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, Mail, MailState};
+use crate::outbox::archive::ArchiveError;
 use crate::outbox::record::{self, Frame, FrameKey, Place, Row, keys};
 use crate::outbox::{
     DeliveryQuery, DigestEntry, DueMail, EventRecord, JourneyQuery, Lease, NewKey, OutboxError, Page, rules,
@@ -14,18 +18,32 @@ use crate::provider::{self, Environment, Journey};
 /// A filtered list looks at so many rows for one page at most; its cursor goes on from there.
 const LOOK: usize = 20_000;
 
-/// Delivery `id` as `frame` has it.
-pub(super) fn delivery_of(frame: Frame, id: DeliveryId) -> Option<Delivery> {
+/// Delivery `id` as it came to be in `frame`.
+pub(super) fn delivery_at_first(frame: &Frame, id: DeliveryId) -> Option<Delivery> {
     match frame {
         Frame::Event { message, deliveries, .. } => {
-            let (id, webhook, due_at, form) = deliveries.into_iter().find(|(of, ..)| *of == id)?;
-            Some(rules::new_delivery(id, &message.in_form(form), form, &webhook, due_at))
+            let (id, webhook, due_at, form) = deliveries.iter().find(|(of, ..)| *of == id)?;
+            Some(rules::new_delivery(*id, &message.in_form(*form), *form, webhook, *due_at))
         }
-        Frame::Attempt { delivery, .. } | Frame::Cancel { delivery, .. } | Frame::Resend { delivery, .. } => {
-            Some(delivery)
-        }
-        Frame::Mail(_) | Frame::Batch { .. } | Frame::Mark { .. } => None,
+        Frame::Resend { delivery, .. } => Some(delivery.clone()),
+        _ => None,
     }
+}
+
+/// Delivery `id` as `frame` has it; `get` reads another frame. `None` when retention dropped what it came from.
+pub(super) fn delivery_of(
+    frame: &Frame,
+    id: DeliveryId,
+    get: impl FnOnce(Place) -> Result<Option<Frame>, ArchiveError>,
+) -> Result<Option<Delivery>, ArchiveError> {
+    Ok(match frame {
+        Frame::Attempt { origin, state, attempts, due_at, .. } => {
+            let first = get(*origin)?.and_then(|origin| delivery_at_first(&origin, id));
+            first.map(|first| Delivery { state: *state, attempts: *attempts, due_at: *due_at, ..first })
+        }
+        Frame::Cancel { delivery, .. } => Some(delivery.clone()),
+        other => delivery_at_first(other, id),
+    })
 }
 
 /// A page from `numbers`; `get` says what a number stands for, and `None` for what is not wanted.
@@ -53,18 +71,14 @@ fn page<T>(
 impl Core {
     pub(super) fn key(&self, name: &str) -> Result<Option<NewKey>, OutboxError> {
         let key = keys::idempotency(name);
-        // Asked before the tree: a key that settles in between is then only missed.
-        if self.live().is_unsettled(&key) {
-            return Ok(None);
-        }
-        let Some(value) = self.tree.get(&key)? else { return Ok(None) };
+        let Some(value) = self.table.get(&key)? else { return Ok(None) };
         let known: NewKey = record::open("idempotency key", &key, &value)?;
-        Ok(Some(known).filter(|known| known.key == name && !self.live().is_unsettled(&key)))
+        Ok(Some(known).filter(|known| known.key == name))
     }
 
     pub(super) fn notes(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, OutboxError> {
         let mut notes = Vec::new();
-        for found in self.tree.scan_prefix(keys::note(prefix)) {
+        for found in self.table.prefixed(keys::note(prefix)) {
             let (key, value) = found?;
             let value: Bytes = record::open("note", &key, &value)?;
             notes.extend(keys::read_note(&key).map(|name| (name.to_owned(), value)));
@@ -73,8 +87,11 @@ impl Core {
     }
 
     pub(super) fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+        if let Some(journey) = self.recent(id) {
+            return Ok(Some(Arc::unwrap_or_clone(journey)));
+        }
         let key = keys::journey_id(id);
-        match self.tree.get(&key)? {
+        match self.table.get(&key)? {
             Some(value) => self.numbered(record::open("journey's number", &key, &value)?),
             None => Ok(None),
         }
@@ -82,7 +99,7 @@ impl Core {
 
     fn numbered(&self, number: u64) -> Result<Option<Journey>, OutboxError> {
         let key = keys::journey(number);
-        let Some(value) = self.tree.get(&key)? else { return Ok(None) };
+        let Some(value) = self.table.get(&key)? else { return Ok(None) };
         Ok(Some(record::open("journey", &key, &value)?))
     }
 
@@ -94,8 +111,9 @@ impl Core {
         let mut newest = None;
         for of in [Environment::Sandbox, Environment::Live] {
             if environment.is_none_or(|wanted| wanted == of) {
-                let last = self.tree.scan_prefix(keys::references(reference_no, of)).keys().next_back();
-                newest = newest.max(last.transpose()?.and_then(|key| keys::number(&key)));
+                let first = keys::references(reference_no, of);
+                let last = self.table.page_back(&first, &beyond(&first), 1)?.pop();
+                newest = newest.max(last.and_then(|(key, _)| keys::number(&key)));
             }
         }
         newest.map_or(Ok(None), |number| self.numbered(number))
@@ -117,24 +135,17 @@ impl Core {
         if let Some(reference) = &query.reference_no {
             let mut numbers = Vec::new();
             for environment in [Environment::Sandbox, Environment::Live] {
-                for key in self.tree.scan_prefix(keys::references(reference, environment)).keys() {
-                    numbers.extend(keys::number(&key?).filter(|number| *number <= cursor));
+                for found in self.table.prefixed(keys::references(reference, environment)) {
+                    numbers.extend(keys::number(&found?.0).filter(|number| *number <= cursor));
                 }
             }
             numbers.sort_unstable_by(|a, b| b.cmp(a));
             return page(numbers.into_iter(), limit, wanted);
         }
-        let mut failed = None;
-        let stored = self.tree.range(keys::journey(0)..=keys::journey(cursor)).keys().rev();
-        let numbers = stored.map_while(|key| match key {
-            Ok(key) => keys::number(&key),
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
-        });
-        let page = page(numbers, limit, wanted)?;
-        failed.map_or(Ok(page), |error| Err(error.into()))
+        // Journeys never go, and their numbers have few gaps.
+        let newest = self.table.page_back(&keys::journey(0), &keys::journey(cursor.saturating_add(1)), 1)?.pop();
+        let newest = newest.and_then(|(key, _)| keys::number(&key)).unwrap_or_default();
+        page((1..=newest).rev(), limit, wanted)
     }
 
     pub(super) fn event(&self, id: EventId) -> Result<Option<EventRecord>, OutboxError> {
@@ -145,7 +156,7 @@ impl Core {
         let Some((_, Frame::Event { message, deliveries, .. })) = self.archive.find(key)? else { return Ok(None) };
         let mut resends = Vec::new();
         let mut next = self.archive.find(FrameKey::Resends(message.event_id))?.map(|(_, frame)| frame);
-        while let Some(Frame::Resend { delivery, previous }) = next {
+        while let Some(Frame::Resend { delivery, previous, .. }) = next {
             resends.push(delivery.id);
             next = self.earlier(previous)?;
         }
@@ -177,7 +188,7 @@ impl Core {
 
     pub(super) fn delivery(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, OutboxError> {
         let Some((_, frame)) = self.archive.find(FrameKey::Delivery(id))? else { return Ok(None) };
-        let Some(delivery) = delivery_of(frame.clone(), id) else { return Ok(None) };
+        let Some(delivery) = delivery_of(&frame, id, |place| self.archive.frame(place))? else { return Ok(None) };
         let mut tries = Vec::new();
         let mut next = Some(frame);
         while let Some(frame) = next {
@@ -203,8 +214,9 @@ impl Core {
         let cursor = cursor.unwrap_or(u64::MAX);
         let wanted = |id| {
             let id = DeliveryId(id);
-            let found = self.archive.find(FrameKey::Delivery(id))?;
-            let delivery = found.and_then(|(_, frame)| delivery_of(frame, id)).map(|delivery| self.shown(delivery));
+            let Some((_, frame)) = self.archive.find(FrameKey::Delivery(id))? else { return Ok(None) };
+            let delivery = delivery_of(&frame, id, |place| self.archive.frame(place))?;
+            let delivery = delivery.map(|delivery| self.shown(delivery));
             Ok(delivery.filter(|delivery| rules::wanted(query, delivery)))
         };
         let events = match (query.event, query.journey) {
@@ -262,7 +274,7 @@ impl Core {
 
     fn digest_entry(&self, digest: u64, index: u32) -> Result<DigestEntry, OutboxError> {
         let key = keys::digest_entry(digest, index);
-        let value = self.tree.get(&key)?;
+        let value = self.table.get(&key)?;
         let value = value.ok_or_else(|| OutboxError::Broken("an entry of a digest is missing".into()))?;
         Ok(record::open("entry of a digest", &key, &value)?)
     }

@@ -1,19 +1,24 @@
 //! Opening a store: a fresh one is made, an old one must pass its continuity check (D9).
 //!
-//! The tree's meta record and the archive must agree on the last batch, and the queue must hold as many rows as
-//! the counters say: sled can come back empty, or short of its last records, without an error.
+//! The archive must hold all that was acknowledged; what it has beyond the tree's last batch the tree is told first.
+//! Then the queue must hold as many rows as the counters say: sled can come back empty, or short of its last
+//! records, without an error.
 
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::follow::TreeFiles;
 use super::live::Live;
-use super::writer::{TreeFiles, said};
+use super::table::Table;
 use super::{Core, SledSettings};
 use crate::clock::Stopwatch;
 use crate::outbox::archive::{self, Appender, ArchiveError, segment};
@@ -96,22 +101,26 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
         return Err(OpenError::Format { path, found, expected });
     }
     let limit = settings.segment_bytes.clamp(64 << 10, 1 << 30);
-    let opened = archive::open(&dir.join("archive"), meta.as_ref(), limit);
+    let mut files = TreeFiles::open(dir).map_err(|error| place.io(&error))?;
+    let mut ahead = Ahead::default();
+    let opened =
+        archive::open(&dir.join("archive"), meta.as_ref(), limit, &mut |meta, changes| ahead.add(meta, changes));
     let (archive, appender) = opened.map_err(|error| match error {
         ArchiveError::Damaged(detail) => place.damaged(detail),
         ArchiveError::Io(error) => place.io(&error),
     })?;
-    let mut files = TreeFiles::open(dir).map_err(|error| place.io(&error))?;
     let meta = match meta {
-        Some(meta) => meta,
-        None => create(dir, &tree, &mut files, &appender).map_err(|error| place.damaged(error.to_string()))?,
+        Some(meta) => ahead.tell(&tree, &mut files, meta),
+        None => create(dir, &tree, &mut files, &appender),
     };
+    let meta = meta.map_err(|error| place.damaged(error.to_string()))?;
     let live = count(&tree, &meta).map_err(|error| place.damaged(error.to_string()))?;
     check(&tree, &meta, &live).map_err(|detail| place.damaged(detail))?;
     let core = Core {
-        tree,
+        table: Table::new(tree),
         archive,
         live: Mutex::new(live),
+        recent: RwLock::default(),
         changed: watch::Sender::new(0),
         broken: OnceLock::new(),
         given: AtomicU64::new(meta.journey_numbers),
@@ -120,6 +129,37 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
         _lock: lock,
     };
     Ok(Opened { core, archive: appender, meta, files })
+}
+
+/// What the archive has beyond the tree's last batch.
+#[derive(Default)]
+struct Ahead {
+    changes: BTreeMap<Bytes, Option<Bytes>>,
+    meta: Option<Meta>,
+}
+
+impl Ahead {
+    fn add(&mut self, meta: Meta, changes: Vec<(Bytes, Option<Bytes>)>) {
+        self.changes.extend(changes);
+        self.meta = Some(meta);
+    }
+
+    /// Tells the tree, durable.
+    fn tell(self, tree: &sled::Db, files: &mut TreeFiles, known: Meta) -> Result<Meta, OutboxError> {
+        let Some(meta) = self.meta else { return Ok(known) };
+        let mut batch = sled::Batch::default();
+        for (key, value) in &self.changes {
+            match value {
+                Some(value) => batch.insert(&key[..], &value[..]),
+                None => batch.remove(&key[..]),
+            }
+        }
+        batch.insert(keys::META, record::seal(keys::META, &meta));
+        tree.apply_batch(batch)?;
+        tree.flush()?;
+        files.sync()?;
+        Ok(meta)
+    }
 }
 
 fn read_meta(value: &[u8]) -> Result<Meta, String> {
@@ -177,6 +217,12 @@ fn check(tree: &sled::Db, meta: &Meta, live: &Live) -> Result<(), String> {
         None if meta.counts.journeys > 0 => Err("the journeys are missing".into()),
         _ => Ok(()),
     }
+}
+
+/// What a panic said.
+pub(super) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("the store panicked: {}", text.unwrap_or("without a word"))
 }
 
 /// Words a store's errors.

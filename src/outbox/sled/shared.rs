@@ -1,23 +1,28 @@
-//! What the writer shares with the callers: the tree, the archive, what is known in memory, and whether all is well.
+//! What the writer shares with the callers: the table, the archive, what is known in memory, and whether all is well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::live::Live;
+use super::live::{Hot, Live};
+use super::recent::Recent;
+use super::table::Table;
 use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, JourneyId};
 use crate::message::{Delivery, DeliveryState};
 use crate::outbox::archive::{Archive, ArchiveError};
-use crate::outbox::record::{self, BadRecord, Row, keys};
-use crate::outbox::{Claim, Lease, OutboxError};
+use crate::outbox::record::{BadRecord, Frame, Row};
+use crate::outbox::{Claim, DueDelivery, Lease, OutboxError};
+use crate::provider::Journey;
 
 /// What the writer shares with the callers.
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) tree: sled::Db,
+    pub(super) table: Table,
     pub(super) archive: Arc<Archive>,
     pub(super) live: Mutex<Live>,
+    pub(super) recent: RwLock<Recent>,
     pub(super) changed: watch::Sender<u64>,
     pub(super) broken: OnceLock<String>,
     /// The last journey number that was given.
@@ -31,6 +36,15 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn recent(&self, id: JourneyId) -> Option<Arc<Journey>> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    pub(super) fn remember(&self, journeys: Vec<Arc<Journey>>) {
+        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        journeys.into_iter().for_each(|journey| recent.put(journey));
     }
 
     pub(super) fn tell(&self) {
@@ -78,18 +92,27 @@ impl Core {
         lanes: impl Iterator<Item = u32>,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Claim<(Lease, Row)>, OutboxError> {
+    ) -> Result<Claim<(Lease, Hot)>, OutboxError> {
         self.check()?;
-        let claimed = self.live().claim(&self.tree, lanes, now, limit)?;
-        let mut rows = Vec::with_capacity(claimed.rows.len());
-        for (lease, value) in claimed.rows {
-            let key = keys::row(lease);
-            rows.push((lease, record::open("row", &key, &value)?));
-        }
-        if !rows.is_empty() {
+        let claimed = self.live().claim(&self.table, lanes, now, limit)?;
+        if !claimed.rows.is_empty() {
             self.tell();
         }
-        Ok(Claim { rows, next_due: claimed.next_due })
+        Ok(claimed)
+    }
+
+    /// A claimed delivery with its message: handed over from the commit, or read where it is kept.
+    pub(super) fn due_delivery(&self, lease: Lease, hot: Hot) -> Result<Option<DueDelivery>, OutboxError> {
+        let Row::Delivery(row) = hot.row else { return Ok(None) };
+        let message = match hot.message {
+            Some(message) => message,
+            None => match self.archive.frame(row.event)? {
+                Some(Frame::Event { message, .. } | Frame::Resend { message, .. }) => message.in_form(row.form),
+                _ => return Err(OutboxError::Broken("a pending event is missing in the archive".into())),
+            },
+        };
+        let id = DeliveryId(lease.serial);
+        Ok(Some(DueDelivery { lease, id, due_at: lease.due, attempts: row.attempts, message }))
     }
 }
 

@@ -117,7 +117,7 @@ async fn a_cut_or_bent_file_never_passes_for_a_whole_one() {
     for round in 0..90 {
         let bent = tempfile::tempdir().expect("a directory");
         copy(dir.path(), bent.path());
-        let segments = fs::read_dir(bent.path().join("archive")).expect("a directory").count() as u64 / 2 + 1;
+        let segments = fs::read_dir(bent.path().join("archive")).expect("a directory").count() as u64 / 2;
         let file = match round % 3 {
             0 => bent.path().join("db"),
             1 => bent.path().join("archive").join(format!("{segments:06}.seg")),
@@ -186,18 +186,80 @@ async fn what_is_missing_is_named() {
     check_holds(&open(bent.path()).expect("an index is made anew"), 80);
 }
 
+/// The files of the archive, but not its mark.
+fn copy_segments(from: &Path, to: &Path) {
+    let mark = fs::read(to.join("archive/mark")).expect("a mark");
+    copy(&from.join("archive"), &to.join("archive"));
+    fs::write(to.join("archive/mark"), mark).expect("a mark");
+}
+
 #[tokio::test]
-async fn a_tree_that_fell_behind_the_mark_is_refused() {
+async fn a_tree_that_is_behind_catches_up_from_the_archive() {
     let dir = tempfile::tempdir().expect("a directory");
     let outbox = open(dir.path()).expect("a fresh store");
     fill(&outbox, 1..=3).await;
     let behind = tempfile::tempdir().expect("a directory");
     copy(dir.path(), behind.path());
-    fill(&outbox, 5..=5).await;
-    // The archive of now, the tree of one batch ago.
+    // Over several segments.
+    fill(&outbox, 4..=200).await;
+    assert!(dir.path().join("archive/000004.seg").exists());
+    // The archive of now, the tree of then.
+    fs::remove_dir_all(behind.path().join("archive")).expect("a directory");
     copy(&dir.path().join("archive"), &behind.path().join("archive"));
+    let after = open(behind.path()).expect("the archive has it all");
+    check_holds(&after, 200);
+    assert_eq!((after.ledger(), after.horizon()), (outbox.ledger(), outbox.horizon()));
+    drop(after);
+    check_holds(&open(behind.path()).expect("it was told to the tree"), 200);
+}
+
+#[tokio::test]
+async fn an_archive_that_fell_behind_its_mark_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    fill(&outbox, 1..=3).await;
+    let then = tempfile::tempdir().expect("a directory");
+    copy(dir.path(), then.path());
+    fill(&outbox, 5..=5).await;
+    let behind = tempfile::tempdir().expect("a directory");
+    copy(dir.path(), behind.path());
+    copy_segments(then.path(), behind.path());
+    // Wherever the tree is by now, it cannot make up for that.
     let error = open(behind.path()).expect_err("a batch is missing").to_string();
-    assert!(error.contains("was complete, but the tree ends with batch"), "{error}");
+    assert!(error.contains("was complete") || error.contains("bytes that can be read"), "{error}");
+    for (mark, said) in [(None, "is missing"), (Some("short"), "does not hold")] {
+        let bent = tempfile::tempdir().expect("a directory");
+        copy(dir.path(), bent.path());
+        let file = bent.path().join("archive/mark");
+        match mark {
+            Some(text) => fs::write(file, text),
+            None => fs::remove_file(file),
+        }
+        .expect("a file");
+        let error = open(bent.path()).expect_err("no mark").to_string();
+        assert!(error.contains("the mark beside the archive's segments") && error.contains(said), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_never_acknowledged_is_cut_off() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    fill(&outbox, 1..=5).await;
+    let whole = tempfile::tempdir().expect("a directory");
+    copy(dir.path(), whole.path());
+    let length = fs::metadata(whole.path().join("archive/000001.seg")).expect("a segment").len() as usize;
+    // An odd one is one batch.
+    fill(&outbox, 7..=7).await;
+    let longer = fs::read(dir.path().join("archive/000001.seg")).expect("a segment");
+    for end in (length..longer.len()).step_by(97) {
+        let torn = tempfile::tempdir().expect("a directory");
+        copy(whole.path(), torn.path());
+        fs::write(torn.path().join("archive/000001.seg"), &longer[..end]).expect("a file");
+        let after = open(torn.path()).expect("a batch that is not whole is none");
+        check_holds(&after, 5);
+        assert_eq!(after.journey(journey(7).id).expect("an answer"), None, "cut at {end}");
+    }
 }
 
 #[test]
@@ -218,15 +280,23 @@ async fn large_bodies_survive_a_kill_too() {
         let mut commit = start(journey(number));
         emit(&mut commit, &[(HOOK, 0)]);
         commit.messages[0].message.body = vec![number as u8; 48 << 10].into();
+        let answer = vec![number as u8; 47 << 10].into();
+        commit.key = Some(NewKey { key: format!("key {number}"), request: [0; 32], answer });
         outbox.commit(commit).await.expect("a fresh journey");
     }
-    // A page of several such rows is more than sled keeps in its log.
-    assert!(fs::read_dir(dir.path().join("blobs")).expect("a directory").count() > 0);
+    // A page of several such rows is more than sled keeps in its log. The tree follows soon.
+    while fs::read_dir(dir.path().join("blobs")).expect("a directory").count() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let killed = tempfile::tempdir().expect("a directory");
     copy(dir.path(), killed.path());
     let after = open(killed.path()).expect("a store that was killed opens");
     let due = after.claim_deliveries(HOOK, at(0), 100).await.expect("a claim").rows;
     assert_eq!(due.len(), 40);
+    for number in 1..=40 {
+        let known = after.key(&format!("key {number}")).expect("an answer").expect("it was kept");
+        assert_eq!(known.answer[..], vec![number as u8; 47 << 10]);
+    }
     assert!(due.iter().all(|due| due.message.body[..] == vec![due.id.0 as u8; 48 << 10]));
 }
 
@@ -237,7 +307,8 @@ async fn a_failed_write_ends_all_writing() {
     let core = Arc::new(opened.core);
     let mut archive = opened.archive;
     archive.break_disk();
-    let writer = writer::Writer::new(core.clone(), archive, opened.meta, opened.files, Duration::ZERO);
+    let follower = Follower::start(core.clone(), opened.files).expect("a thread");
+    let writer = writer::Writer::new(core.clone(), archive, opened.meta, follower, Duration::ZERO);
     let (queue, items) = mpsc::channel(8);
     let thread = std::thread::spawn(move || writer.run(items));
     let outbox = SledOutbox { core, queue: Some(queue), writer: Some(thread) };
@@ -269,8 +340,11 @@ async fn retention_drops_what_is_over_and_keeps_what_is_pending() {
     outbox.expire(at(50)).await.expect("it expires");
     assert_eq!(files(), before, "nothing is old enough");
     outbox.expire(at(10_000)).await.expect("it expires");
+    // They go once the tree has followed.
+    while files() == before {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let between = files();
-    assert!(between < before, "what was over is gone");
     let due = outbox.claim_deliveries(HOOK, at(0), 1_000).await.expect("a claim").rows;
     for due in &due {
         assert!(outbox.delivery(due.id).expect("an answer").is_some(), "{} is pending", due.id);
@@ -282,7 +356,9 @@ async fn retention_drops_what_is_over_and_keeps_what_is_pending() {
     };
     outbox.settle(over.iter().map(settlement).collect()).await.expect("a settlement");
     outbox.expire(at(10_000)).await.expect("it expires");
-    assert!(files() < between, "{} files of {between}", files());
+    while files() >= between {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let listed = outbox.deliveries(&DeliveryQuery::default(), None, 1_000).expect("a list");
     assert!(listed.items.len() < 200 && listed.items.iter().any(|delivery| delivery.id == last.id));
     assert!(outbox.event(EventId::mint(Seed(0), journey(1).id, 1)).expect("an answer").is_none(), "it is gone");

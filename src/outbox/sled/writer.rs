@@ -3,29 +3,29 @@
 //! While the disk works the next batch gathers. A store error, or a panic of the store, ends all writing: what was
 //! asked from then on is answered with it.
 
-use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Core;
 use super::draft::Draft;
+use super::follow::Follower;
 use super::live::Op;
+use super::recover::said;
+use super::table::Change;
 use super::view::View;
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
-use crate::outbox::archive::{Appender, segment};
-use crate::outbox::record::{Frame, Meta, keys};
+use crate::outbox::archive::Appender;
+use crate::outbox::record::{self, Frame, Meta, Place, keys};
 use crate::outbox::{Commit, Committed, Note, OutboxError, Settlement, rules};
+use crate::provider::Journey;
 
 /// So many items wait for the writer; more would only add latency.
 pub(super) const QUEUE: usize = 4_096;
@@ -63,54 +63,14 @@ pub(super) struct Writer {
     archive: Appender,
     meta: Meta,
     lanes: BTreeMap<Arc<str>, u32>,
-    files: TreeFiles,
+    follower: Follower,
     retention: Duration,
 }
 
-/// sled's files, opened once more: its own flush is no durability point.
-#[derive(Debug)]
-pub(super) struct TreeFiles {
-    db: File,
-    /// A page that holds several large values goes to a file of its own here, which `db` only points to.
-    blobs: PathBuf,
-    synced: BTreeSet<OsString>,
-}
-
-impl TreeFiles {
-    pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        let db = File::options().read(true).write(true).open(dir.join("db"))?;
-        Ok(TreeFiles { db, blobs: dir.join("blobs"), synced: BTreeSet::new() })
-    }
-
-    /// Tells the disk to keep what sled has flushed.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        let mut found = BTreeSet::new();
-        let mut fresh = false;
-        for entry in fs::read_dir(&self.blobs)? {
-            let name = entry?.file_name();
-            if !self.synced.contains(&name) {
-                match File::open(self.blobs.join(&name)) {
-                    Ok(blob) => blob.sync_all()?,
-                    // sled has done with it.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(error),
-                }
-                fresh = true;
-            }
-            found.insert(name);
-        }
-        if fresh {
-            segment::sync_dir(&self.blobs)?;
-        }
-        self.synced = found;
-        self.db.sync_data()
-    }
-}
-
 impl Writer {
-    pub(super) fn new(core: Arc<Core>, archive: Appender, meta: Meta, files: TreeFiles, retention: Duration) -> Self {
+    pub(super) fn new(core: Arc<Core>, archive: Appender, meta: Meta, follower: Follower, retention: Duration) -> Self {
         let lanes = core.live().lanes();
-        Writer { core, archive, meta, lanes, files, retention }
+        Writer { core, archive, meta, lanes, follower, retention }
     }
 
     pub(super) fn run(mut self, mut items: mpsc::Receiver<Item>) {
@@ -154,11 +114,12 @@ impl Writer {
         let core = self.core.clone();
         let mut draft = Draft {
             core: &core,
-            view: View::new(&core.tree),
+            view: View::new(&core.table),
             archive: &mut self.archive,
             lanes: &mut self.lanes,
             meta: self.meta.clone(),
             ops: Vec::new(),
+            journeys: BTreeMap::new(),
             new_lanes: Vec::new(),
         };
         let (mut expired, mut reserve) = (None, false);
@@ -185,7 +146,7 @@ impl Writer {
                 }
             }
         }
-        let Draft { view, meta, ops, new_lanes, .. } = draft;
+        let Draft { view, meta, ops, journeys, new_lanes, .. } = draft;
         if view.is_unchanged() && expired.is_none() && !reserve {
             return Ok(());
         }
@@ -197,40 +158,46 @@ impl Writer {
         if given + AHEAD / 2 > self.meta.journey_numbers {
             self.meta.journey_numbers = given + AHEAD;
         }
-        self.keep(view, &ops)?;
-        let mut live = self.core.live();
-        new_lanes.into_iter().for_each(|(lane, webhook)| live.add_lane(lane, webhook));
-        live.set_counts(self.meta.counts, self.meta.last_instant);
-        live.publish(&ops);
-        drop(live);
-        self.core.reserved.store(self.meta.journey_numbers, Ordering::Release);
-        if expired.is_some() {
-            self.core.archive.drop_before(self.meta.first_segment)?;
-        }
-        Ok(())
+        self.keep(view, ops, new_lanes, journeys.into_values().collect())
     }
 
-    /// Makes a batch durable: the archive first, then the tree, whose meta record says how far the archive goes.
-    fn keep(&mut self, mut view: View<'_>, ops: &[Op]) -> Result<(), OutboxError> {
+    /// Makes a batch durable, and lets everybody see it.
+    fn keep(
+        &mut self,
+        view: View<'_>,
+        ops: Vec<Op>,
+        new_lanes: Vec<(u32, Arc<str>)>,
+        journeys: Vec<Arc<Journey>>,
+    ) -> Result<(), OutboxError> {
         self.meta.batch += 1;
-        self.archive.push(&Frame::Batch { number: self.meta.batch });
-        self.meta.archive_end = self.archive.end();
-        view.put(keys::META.to_vec(), &self.meta);
-        {
-            // New rows are visible in the tree before they are durable: until then they are the writer's.
-            let mut live = self.core.live();
-            for op in ops {
-                if let Op::Put(row) = op {
-                    live.take_unclaimed(*row);
-                }
-            }
+        self.meta.archive_end = Place::NOWHERE;
+        let (mut changes, mut born) = (Vec::new(), Vec::new());
+        for (key, change) in view.into_changes() {
+            changes.push((key, change.value));
+            born.push(change.born);
         }
-        self.archive.sync()?;
-        self.core.tree.apply_batch(view.into_batch())?;
-        self.core.tree.flush()?;
-        self.files.sync()?;
+        let frame = Frame::Batch { meta: self.meta.clone(), changes };
+        self.archive.push(&frame);
+        self.meta.archive_end = self.archive.end();
+        self.archive.sync(self.meta.batch)?;
+        let Frame::Batch { mut changes, .. } = frame else { return Ok(()) };
+        changes.push((Bytes::from_static(keys::META), Some(record::seal(keys::META, &self.meta).into())));
+        born.push(false);
         self.archive.publish()?;
-        self.archive.mark(self.meta.batch)?;
+        let changes = changes.into_iter().zip(born).map(|((key, value), born)| (key, Change { value, born }));
+        let core = &self.core;
+        core.remember(journeys);
+        let behind = {
+            let mut live = core.live();
+            new_lanes.into_iter().for_each(|(lane, webhook)| live.add_lane(lane, webhook));
+            live.set_counts(self.meta.counts, self.meta.last_instant);
+            // Together, as a lane's pages are read from the one and belong to the other.
+            let behind = core.table.publish(changes);
+            live.publish(ops);
+            behind
+        };
+        core.reserved.store(self.meta.journey_numbers, Ordering::Release);
+        self.follower.published(behind);
         Ok(())
     }
 
@@ -238,8 +205,8 @@ impl Writer {
     fn expire(&mut self, now: Timestamp) -> Result<(), OutboxError> {
         let mut delivery = u64::MAX;
         let mut mail = u64::MAX;
-        for found in self.core.tree.scan_prefix(b"L").keys() {
-            if let Some(row) = keys::read_row(&found?) {
+        for found in self.core.table.prefixed(b"L".to_vec()) {
+            if let Some(row) = keys::read_row(&found?.0) {
                 if row.lane >= rules::FIRST_WEBHOOK_LANE {
                     delivery = delivery.min(row.serial);
                 } else if row.lane == rules::MAIL_LANE && row.serial & 1 == 1 {
@@ -247,8 +214,8 @@ impl Writer {
                 }
             }
         }
-        for found in self.core.tree.scan_prefix(b"P").keys() {
-            if let Some((_, serial)) = keys::read_parked(&found?) {
+        for found in self.core.table.prefixed(b"P".to_vec()) {
+            if let Some((_, serial)) = keys::read_parked(&found?.0) {
                 delivery = delivery.min(serial);
             }
         }
@@ -257,13 +224,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives reserved journey numbers back, and lets the disk keep the archive's mark.
+    /// Gives reserved journey numbers back.
     fn close(&mut self) -> Result<(), OutboxError> {
         let core = self.core.clone();
         self.meta.journey_numbers = core.given.load(Ordering::Relaxed);
-        self.keep(View::new(&core.tree), &[])?;
-        self.archive.close()?;
-        Ok(())
+        self.keep(View::new(&core.table), Vec::new(), Vec::new(), Vec::new())
     }
 }
 
@@ -296,10 +261,4 @@ fn inner(error: &OutboxError) -> String {
 /// sled may panic where others return an error.
 fn guarded(write: impl FnOnce() -> Result<(), OutboxError>) -> Result<(), OutboxError> {
     catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|panic| Err(OutboxError::Broken(said(&*panic))))
-}
-
-/// What a panic said.
-pub(super) fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("the store panicked: {}", text.unwrap_or("without a word"))
 }

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Row, State, StoredDelivery};
+use super::{State, StoredDelivery};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, DeliveryState, Mail, MailState};
+use crate::outbox::queue::NoMore;
 use crate::outbox::{
     DeliveryCounts, DeliveryQuery, EventRecord, Horizon, JourneyQuery, LaneStatus, Lease, Ledger, MailCounts, NewKey,
     Page, rules,
@@ -99,7 +100,7 @@ impl State {
     fn shown(&self, stored: &StoredDelivery) -> Delivery {
         let mut delivery = stored.delivery.clone();
         let row = Lease { lane: stored.lane, due: delivery.due_at, serial: delivery.id.0 };
-        if delivery.state == DeliveryState::Waiting && self.leased.contains(&row) {
+        if delivery.state == DeliveryState::Waiting && self.queue.is_leased(row) {
             delivery.state = DeliveryState::InFlight;
         }
         delivery
@@ -125,7 +126,7 @@ impl State {
         let (mail, due) = self.mails.get(&id.0)?;
         let mut mail = mail.clone();
         let row = Lease { lane: rules::MAIL_LANE, due: *due, serial: rules::mail_serial(id.0) };
-        if mail.state == MailState::Waiting && self.leased.contains(&row) {
+        if mail.state == MailState::Waiting && self.queue.is_leased(row) {
             mail.state = MailState::InFlight;
         }
         Some(mail)
@@ -137,10 +138,8 @@ impl State {
     }
 
     pub(in crate::outbox) fn ledger(&self) -> Ledger {
-        let is_mail = |lease: &&Lease| matches!(self.rows.get(lease), Some(Row::Mail(_)));
-        let is_delivery = |lease: &&Lease| matches!(self.rows.get(lease), Some(Row::Delivery(_)));
-        let in_flight = self.leased.iter().filter(is_delivery).count() as u64;
-        let mails_in_flight = self.leased.iter().filter(is_mail).count() as u64;
+        let (in_flight, _) = self.queue.totals_from(rules::FIRST_WEBHOOK_LANE);
+        let mails_in_flight = self.mails_leased.len() as u64;
         let [delivered, exhausted, cancelled] = self.ended;
         let [sent, failed, kept] = self.mails_ended;
         let accepted = self.deliveries.len() as u64;
@@ -168,33 +167,30 @@ impl State {
         }
     }
 
-    pub(in crate::outbox) fn horizon(&self) -> Horizon {
-        let lanes = self.lanes.iter().zip(rules::FIRST_WEBHOOK_LANE..).filter_map(|(webhook, lane)| {
-            let pending = self.pending.get(&lane).copied().filter(|pending| *pending > 0)?;
-            let in_flight = self.leased_in(lane);
-            let next_due = self.next_due(lane);
-            Some(LaneStatus { webhook: webhook.clone(), waiting: pending - in_flight, in_flight, next_due })
-        });
-        let mut lanes: Vec<LaneStatus> = lanes.collect();
-        lanes.sort_by(|a, b| a.webhook.cmp(&b.webhook));
-        let earliest = |kind| rules::deadline_lanes(kind).filter_map(|lane| self.next_due(lane)).min();
-        let all_deadlines = || DeadlineKind::ALL.into_iter().flat_map(rules::deadline_lanes);
+    pub(in crate::outbox) fn horizon(&mut self) -> Horizon {
+        let mut lanes = Vec::new();
+        for (webhook, lane) in &self.lane_numbers {
+            let (pending, in_flight) = (self.queue.pending(*lane), self.queue.leased(*lane));
+            if pending > 0 {
+                let Ok(next_due) = self.queue.next_due(*lane, &mut NoMore);
+                let waiting = pending - in_flight;
+                lanes.push(LaneStatus { webhook: webhook.clone(), waiting, in_flight, next_due });
+            }
+        }
+        let mut earliest = |kind| rules::deadline_lanes(kind).filter_map(|lane| self.next_due(lane)).min();
+        let deadlines = DeadlineKind::ALL.into_iter().filter_map(|kind| Some((kind, earliest(kind)?))).collect();
+        let all_deadlines = DeadlineKind::ALL.into_iter().flat_map(rules::deadline_lanes);
         Horizon {
             lanes,
-            deadlines: DeadlineKind::ALL.into_iter().filter_map(|kind| Some((kind, earliest(kind)?))).collect(),
-            deadlines_in_flight: all_deadlines().map(|lane| self.leased_in(lane)).sum(),
+            deadlines,
+            deadlines_in_flight: all_deadlines.map(|lane| self.queue.leased(lane)).sum(),
             mail: self.next_due(rules::MAIL_LANE),
-            mail_in_flight: self.leased_in(rules::MAIL_LANE),
+            mail_in_flight: self.queue.leased(rules::MAIL_LANE),
         }
     }
 
-    fn leased_in(&self, lane: u32) -> u64 {
-        let first = Lease { lane, due: Timestamp::MIN, serial: 0 };
-        let last = Lease { lane, due: Timestamp::MAX, serial: u64::MAX };
-        self.leased.range(first..=last).count() as u64
-    }
-
-    fn next_due(&self, lane: u32) -> Option<Timestamp> {
-        self.unleased(lane).next().map(|row| row.due)
+    fn next_due(&mut self, lane: u32) -> Option<Timestamp> {
+        let Ok(next) = self.queue.next_due(lane, &mut NoMore);
+        next
     }
 }

@@ -6,35 +6,29 @@ use super::{Digest, Row, State};
 use crate::clock::Timestamp;
 use crate::ids::MailId;
 use crate::message::{Attempt, DeliveryState, MailState, Verdict};
+use crate::outbox::queue::Op;
 use crate::outbox::{DIGEST_MAX, DigestEntry, Lease, MailVerdict, NewMail, Settlement, rules};
 
 impl State {
     /// A settlement whose claim is no longer held does nothing.
     pub(in crate::outbox::memory) fn settle(&mut self, settlement: Settlement) {
         let lease = settlement.lease();
-        if !self.leased.remove(&lease) {
-            return;
-        }
-        let Some(row) = self.rows.get(&lease).copied() else { return };
+        let Some(row) = self.queue.take_claimed(lease) else { return };
+        self.remove_row(lease);
         match (settlement, row) {
             (Settlement::Attempt { attempt, verdict, notice, .. }, Row::Delivery(id)) => {
-                self.rows.remove(&lease);
                 self.settle_attempt(id, rules::kept(*attempt), verdict, notice);
             }
             (Settlement::Digest { mails, now, .. }, Row::Digest(id)) => {
-                self.rows.remove(&lease);
                 self.saw(now);
                 self.settle_digest(id, lease, mails, now);
             }
             (Settlement::Mail { verdict, .. }, Row::Mail(id)) => {
-                self.rows.remove(&lease);
                 self.settle_mail(id, verdict);
             }
-            (Settlement::Deadline { .. }, Row::Deadline(_)) => {
-                self.rows.remove(&lease);
-            }
+            (Settlement::Deadline { .. }, Row::Deadline(_)) => {}
             // The caller mixed its claims up; the row stays as it was.
-            _ => {}
+            (_, row) => self.put_row(lease, row),
         }
     }
 
@@ -48,7 +42,7 @@ impl State {
             Verdict::RetryAt(due) => {
                 stored.delivery.due_at = due;
                 stored.tries.push(attempt);
-                self.rows.insert(Lease { lane, due, serial: id }, Row::Delivery(id));
+                self.put_row(Lease { lane, due, serial: id }, Row::Delivery(id));
             }
             Verdict::Delivered => {
                 stored.tries.push(attempt);
@@ -75,9 +69,6 @@ impl State {
             _ => 2,
         };
         self.ended[slot] += 1;
-        if let Some(pending) = self.pending.get_mut(&stored.lane) {
-            *pending -= 1;
-        }
         let (Some(journey), true) = (stored.delivery.journey_id, stored.ordered) else { return };
         let place = (stored.lane, journey);
         let Some(queue) = self.queues.get_mut(&place) else { return };
@@ -90,17 +81,19 @@ impl State {
             Some(next) if was_first => {
                 if let Some(next) = self.deliveries.get(next) {
                     let row = Lease { lane: place.0, due: next.delivery.due_at, serial: next.delivery.id.0 };
-                    self.rows.insert(row, Row::Delivery(row.serial));
+                    self.queue.apply(Op::Unpark(place.0));
+                    self.put_row(row, Row::Delivery(row.serial));
                 }
             }
-            Some(_) => {}
+            // It was parked.
+            Some(_) => self.queue.apply(Op::Unpark(place.0)),
         }
     }
 
     /// Joins the endpoint's digest. One that is being composed, full or over takes nothing more: the next opens.
     fn join_digest(&mut self, lane: u32, entry: DigestEntry, window: Duration) {
         if let Some(open) = self.open_digests.get(&lane)
-            && !self.leased.contains(open)
+            && !self.queue.is_leased(*open)
             && entry.exhausted_at < open.due
             && let Some(digest) = self.digests.get_mut(&(open.serial >> 1))
             && digest.entries.len() < DIGEST_MAX
@@ -112,7 +105,7 @@ impl State {
         let id = self.given_digests;
         let row = Lease { lane: rules::MAIL_LANE, due: entry.exhausted_at + window, serial: rules::digest_serial(id) };
         let webhook = self.lanes[(lane - rules::FIRST_WEBHOOK_LANE) as usize].to_string();
-        self.rows.insert(row, Row::Digest(id));
+        self.put_row(row, Row::Digest(id));
         self.digests.insert(id, Digest { webhook, lane, entries: vec![entry] });
         self.open_digests.insert(lane, row);
     }
@@ -127,7 +120,7 @@ impl State {
             let mail = rules::new_mail(MailId(id), &digest.webhook, new, now);
             if mail.state == MailState::Waiting {
                 let row = Lease { lane: rules::MAIL_LANE, due: now, serial: rules::mail_serial(id) };
-                self.rows.insert(row, Row::Mail(id));
+                self.put_row(row, Row::Mail(id));
             } else {
                 self.mails_ended[2] += 1;
             }
@@ -145,8 +138,7 @@ impl State {
         }
         if let Some(next) = next {
             *due = next;
-            self.rows
-                .insert(Lease { lane: rules::MAIL_LANE, due: next, serial: rules::mail_serial(id) }, Row::Mail(id));
+            self.put_row(Lease { lane: rules::MAIL_LANE, due: next, serial: rules::mail_serial(id) }, Row::Mail(id));
         }
     }
 }

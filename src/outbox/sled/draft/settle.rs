@@ -4,41 +4,36 @@ use std::time::Duration;
 
 use super::Draft;
 use crate::clock::Timestamp;
-use crate::ids::MailId;
-use crate::message::{Attempt, Delivery, DeliveryState, MailState, Verdict};
+use crate::ids::{DeliveryId, MailId};
+use crate::message::{Attempt, DeliveryState, MailState, Message, Verdict};
 use crate::outbox::record::{DeliveryRow, Frame, Row, StoredLane, keys};
-use crate::outbox::sled::live::Op;
+use crate::outbox::sled::live::{Hot, Op};
+use crate::outbox::sled::read::delivery_at_first;
 use crate::outbox::{DIGEST_MAX, DigestEntry, Lease, MailVerdict, NewMail, OutboxError, Settlement, rules};
 
 impl Draft<'_, '_> {
     pub(in crate::outbox::sled) fn settle(&mut self, settlement: Settlement) -> Result<(), OutboxError> {
         let lease = settlement.lease();
-        if !self.core.live().take_claimed(lease) {
-            return Ok(());
-        }
-        let row: Option<Row> = self.view.get("row", &keys::row(lease))?;
-        let Some(row) = row else {
-            return Err(OutboxError::Broken("a claimed row is missing".into()));
-        };
+        let Some(hot) = self.core.live().take_claimed(lease) else { return Ok(()) };
         self.remove_row(lease);
-        match (settlement, row) {
-            (Settlement::Attempt { attempt, verdict, notice, .. }, Row::Delivery(row)) => {
-                self.settle_attempt(lease, row, rules::kept(*attempt), verdict, notice)
+        match (settlement, hot) {
+            (Settlement::Attempt { attempt, verdict, notice, .. }, Hot { row: Row::Delivery(row), message }) => {
+                self.settle_attempt(lease, row, message, rules::kept(*attempt), verdict, notice)
             }
-            (Settlement::Digest { mails, now, .. }, Row::Digest { lane, entries }) => {
+            (Settlement::Digest { mails, now, .. }, Hot { row: Row::Digest { lane, entries }, .. }) => {
                 self.settle_digest(lease, lane, entries, mails, now)
             }
-            (Settlement::Mail { verdict, .. }, Row::Mail(place)) => match self.archive.frame(place)? {
+            (Settlement::Mail { verdict, .. }, Hot { row: Row::Mail(place), .. }) => match self.archive.frame(place)? {
                 Some(Frame::Mail(mail)) => {
                     self.settle_mail(mail, verdict);
                     Ok(())
                 }
                 _ => Err(OutboxError::Broken("a mail's frame is missing in the archive".into())),
             },
-            (Settlement::Deadline { .. }, Row::Deadline(_)) => Ok(()),
+            (Settlement::Deadline { .. }, Hot { row: Row::Deadline(_), .. }) => Ok(()),
             // The caller mixed its claims up; the row stays as it was.
-            (_, row) => {
-                self.put_row(lease, &row);
+            (_, hot) => {
+                self.put_row(lease, hot);
                 Ok(())
             }
         }
@@ -48,6 +43,7 @@ impl Draft<'_, '_> {
         &mut self,
         lease: Lease,
         mut row: DeliveryRow,
+        message: Option<Message>,
         attempt: Attempt,
         verdict: Verdict,
         notice: Option<Duration>,
@@ -55,41 +51,40 @@ impl Draft<'_, '_> {
         self.saw(attempt.finished_at);
         self.meta.counts.attempts += 1;
         row.attempts += 1;
-        let mut delivery = self.delivery(lease, &row)?;
+        let delivery = DeliveryId(lease.serial);
+        let (state, due_at) = match verdict {
+            Verdict::RetryAt(due) => (DeliveryState::Waiting, due),
+            Verdict::Delivered => (DeliveryState::Delivered, row.due_at),
+            Verdict::Exhausted => (DeliveryState::Exhausted, row.due_at),
+        };
+        let entry = match (verdict, notice) {
+            (Verdict::Exhausted, Some(window)) => Some((self.digest_entry(lease, &row, &attempt)?, window)),
+            _ => None,
+        };
+        let (origin, attempts, previous) = (row.event, row.attempts, row.last);
+        row.last = self.archive.push(&Frame::Attempt { delivery, origin, state, attempts, due_at, attempt, previous });
         match verdict {
-            Verdict::RetryAt(due) => delivery.due_at = due,
-            Verdict::Delivered => delivery.state = DeliveryState::Delivered,
-            Verdict::Exhausted => delivery.state = DeliveryState::Exhausted,
-        }
-        let entry = (verdict == Verdict::Exhausted).then(|| rules::digest_entry(&delivery, &attempt));
-        let place = self.archive.push(&Frame::Attempt { delivery, attempt, previous: row.last });
-        if let Verdict::RetryAt(due) = verdict {
-            row.due_at = due;
-            row.last = place;
-            self.put_row(Lease { due, ..lease }, &Row::Delivery(row));
-            return Ok(());
-        }
-        match entry {
-            Some(entry) => {
-                self.meta.counts.exhausted += 1;
-                if let Some(window) = notice {
-                    self.join_digest(lease.lane, &entry, window)?;
-                }
+            Verdict::RetryAt(due) => {
+                row.due_at = due;
+                self.put_row(Lease { due, ..lease }, Hot { row: Row::Delivery(row), message });
+                return Ok(());
             }
-            None => self.meta.counts.delivered += 1,
+            Verdict::Delivered => self.meta.counts.delivered += 1,
+            Verdict::Exhausted => self.meta.counts.exhausted += 1,
+        }
+        if let Some((entry, window)) = entry {
+            self.join_digest(lease.lane, &entry, window)?;
         }
         self.give_turn(lease.lane, &row)
     }
 
-    /// A delivery as its row has it.
-    fn delivery(&self, lease: Lease, row: &DeliveryRow) -> Result<Delivery, OutboxError> {
-        let lane: Option<StoredLane> = self.view.get("lane", &keys::lane(lease.lane))?;
-        let lane = lane.ok_or_else(|| OutboxError::Broken("a lane's record is missing".into()))?;
-        let id = crate::ids::DeliveryId(lease.serial);
-        let mut delivery = rules::new_delivery(id, &row.message, row.form, &lane.webhook, row.due_at);
+    fn digest_entry(&self, lease: Lease, row: &DeliveryRow, last: &Attempt) -> Result<DigestEntry, OutboxError> {
+        let id = DeliveryId(lease.serial);
+        let origin = self.archive.frame(row.event)?;
+        let delivery = origin.and_then(|origin| delivery_at_first(&origin, id));
+        let mut delivery = delivery.ok_or_else(|| OutboxError::Broken("a pending event is missing".into()))?;
         delivery.attempts = row.attempts;
-        delivery.resend_of = row.resend_of;
-        Ok(delivery)
+        Ok(rules::digest_entry(&delivery, last))
     }
 
     /// Joins the endpoint's digest. One that is being composed, full or over takes nothing more: the next opens.
@@ -105,8 +100,9 @@ impl Draft<'_, '_> {
                 && self.core.live().take_unclaimed(row)
             {
                 self.view.put(keys::digest_entry(serial >> 1, entries), entry);
-                self.view.put(keys::row(row), &Row::Digest { lane, entries: entries + 1 });
-                self.ops.push(Op::Touch(row));
+                let digest = Row::Digest { lane, entries: entries + 1 };
+                self.view.put(keys::row(row), &digest);
+                self.ops.push(Op::Change(row, digest.into()));
                 return Ok(());
             }
         }
@@ -115,7 +111,7 @@ impl Draft<'_, '_> {
         let due = entry.exhausted_at + window;
         let row = Lease { lane: rules::MAIL_LANE, due, serial: rules::digest_serial(digest) };
         self.view.put(keys::digest_entry(digest, 0), entry);
-        self.put_row(row, &Row::Digest { lane, entries: 1 });
+        self.put_row(row, Row::Digest { lane, entries: 1 }.into());
         stored.open_digest = Some((due, row.serial));
         self.view.put(key, &stored);
         Ok(())
@@ -148,7 +144,7 @@ impl Draft<'_, '_> {
             let place = self.archive.push(&Frame::Mail(mail));
             if waits {
                 let row = Lease { lane: rules::MAIL_LANE, due: now, serial: rules::mail_serial(id) };
-                self.put_row(row, &Row::Mail(place));
+                self.put_row(row, Row::Mail(place).into());
             } else {
                 self.meta.counts.kept += 1;
             }
@@ -166,7 +162,7 @@ impl Draft<'_, '_> {
         let serial = rules::mail_serial(mail.id.0);
         let place = self.archive.push(&Frame::Mail(mail));
         if let Some(due) = next {
-            self.put_row(Lease { lane: rules::MAIL_LANE, due, serial }, &Row::Mail(place));
+            self.put_row(Lease { lane: rules::MAIL_LANE, due, serial }, Row::Mail(place).into());
         }
     }
 }

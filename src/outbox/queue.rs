@@ -1,0 +1,298 @@
+//! The rows that are owed to the future, lane by lane: how many there are, which are free, and who holds the others.
+//!
+//! A lane keeps its earliest free rows in memory and the rest, if there are many, *cold*: a loader brings them a page
+//! at a time. So a row that is written and soon due is handed over without being read again, and a backlog of any
+//! size costs its lane a page. A row that the writer is changing is held by it until the change is durable: it
+//! cannot be claimed in between.
+//!
+//! ```text
+//!   put ──> free (earliest rows) ──claim──> held ──remove──> gone
+//!            ^  '─too many─> cold            │
+//!            '──load a page──'    release ───┘
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::clock::Timestamp;
+use crate::outbox::Lease;
+
+/// A lane keeps at most so many free rows in memory, while all lanes together keep fewer than [`MANY`].
+const HOT: usize = 1_024;
+/// With more rows than this in memory over all lanes each keeps only [`FEW`].
+const MANY: usize = 65_536;
+const FEW: usize = 16;
+/// So many rows are loaded at a time.
+const PAGE: usize = 256;
+
+/// A row's place in its lane.
+type Spot = (Timestamp, u64);
+
+/// What a batch does to the queue, in order.
+#[derive(Clone, Debug)]
+pub(in crate::outbox) enum Op<R> {
+    Put(Lease, R),
+    Remove(Lease),
+    /// The row stays, and says something else.
+    Change(Lease, R),
+    Park(u32),
+    Unpark(u32),
+}
+
+/// For a queue that is the only place of its rows.
+pub(in crate::outbox) struct NoMore;
+
+impl<R> Loader<R> for NoMore {
+    type Error = std::convert::Infallible;
+
+    fn load(&mut self, _: Lease, _: usize) -> Result<Vec<(Lease, R)>, Self::Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// Finds cold rows: the first so many of a lane from a spot on, held ones included.
+pub(in crate::outbox) trait Loader<R> {
+    type Error;
+
+    fn load(&mut self, from: Lease, limit: usize) -> Result<Vec<(Lease, R)>, Self::Error>;
+}
+
+#[derive(Debug)]
+struct Lane<R> {
+    free: BTreeMap<Spot, R>,
+    /// Rows from here on are not in `free` but where the loader finds them; `None`: there are no such rows.
+    cold: Option<Spot>,
+    rows: u64,
+    parked: u64,
+    leased: u64,
+}
+
+impl<R> Default for Lane<R> {
+    fn default() -> Self {
+        Lane { free: BTreeMap::new(), cold: None, rows: 0, parked: 0, leased: 0 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// A caller works on it.
+    Claimed,
+    /// The writer is changing it; `leased` when a caller's claim ends with that.
+    Writer { leased: bool },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::outbox) struct Queue<R> {
+    lanes: BTreeMap<u32, Lane<R>>,
+    held: HashMap<Lease, (Holder, Option<R>)>,
+    /// Free rows in memory over all lanes.
+    free: usize,
+    /// Whether rows may be cold at all.
+    bounded: bool,
+}
+
+/// A queue that is the only place of its rows.
+impl<R> Default for Queue<R> {
+    fn default() -> Self {
+        Queue { lanes: BTreeMap::new(), held: HashMap::new(), free: 0, bounded: false }
+    }
+}
+
+impl<R: Clone> Queue<R> {
+    /// A queue whose rows can be loaded again: it holds no more of them than it must.
+    pub(in crate::outbox) fn bounded() -> Self {
+        Queue { bounded: true, ..Queue::default() }
+    }
+
+    /// A row that is there and that the loader finds; nothing is loaded yet. For the start.
+    pub(in crate::outbox) fn found(&mut self, row: Lease) {
+        let lane = self.lanes.entry(row.lane).or_default();
+        lane.rows += 1;
+        let spot = (row.due, row.serial);
+        lane.cold = Some(lane.cold.map_or(spot, |cold| cold.min(spot)));
+    }
+
+    pub(in crate::outbox) fn apply(&mut self, op: Op<R>) {
+        match op {
+            Op::Put(row, value) => {
+                self.lanes.entry(row.lane).or_default().rows += 1;
+                self.held.remove(&row);
+                self.set_free(row, value);
+            }
+            Op::Change(row, value) => {
+                self.held.remove(&row);
+                self.take_free(row);
+                self.set_free(row, value);
+            }
+            Op::Remove(row) => {
+                self.take_free(row);
+                let held = self.held.remove(&row);
+                let lane = self.lanes.entry(row.lane).or_default();
+                lane.rows -= 1;
+                lane.leased -= u64::from(matches!(held, Some((Holder::Claimed | Holder::Writer { leased: true }, _))));
+            }
+            Op::Park(lane) => self.lanes.entry(lane).or_default().parked += 1,
+            Op::Unpark(lane) => self.lanes.entry(lane).or_default().parked -= 1,
+        }
+    }
+
+    fn set_free(&mut self, row: Lease, value: R) {
+        let lane = self.lanes.entry(row.lane).or_default();
+        let spot = (row.due, row.serial);
+        if lane.cold.is_some_and(|cold| cold <= spot) {
+            return;
+        }
+        self.free += usize::from(lane.free.insert(spot, value).is_none());
+        let room = if self.free < MANY { HOT } else { FEW };
+        if self.bounded && lane.free.len() > room {
+            // Half of them, or each further row would send one away.
+            while lane.free.len() > room / 2
+                && let Some((spot, _)) = lane.free.pop_last()
+            {
+                lane.cold = Some(spot);
+                self.free -= 1;
+            }
+        }
+    }
+
+    fn take_free(&mut self, row: Lease) -> Option<R> {
+        let value = self.lanes.get_mut(&row.lane)?.free.remove(&(row.due, row.serial))?;
+        self.free -= 1;
+        Some(value)
+    }
+
+    /// Whether the row is there, as far as memory knows.
+    pub(in crate::outbox) fn has(&self, row: Lease) -> bool {
+        let free = |lane: &Lane<R>| lane.free.contains_key(&(row.due, row.serial));
+        self.held.contains_key(&row) || self.lanes.get(&row.lane).is_some_and(free)
+    }
+
+    /// Whether a caller has claimed it, also while that claim is ending.
+    pub(in crate::outbox) fn is_leased(&self, row: Lease) -> bool {
+        matches!(self.held.get(&row), Some((Holder::Claimed | Holder::Writer { leased: true }, _)))
+    }
+
+    /// The writer takes a claimed row to end the claim. `None`: nobody had claimed it, or it was settled already.
+    pub(in crate::outbox) fn take_claimed(&mut self, row: Lease) -> Option<R> {
+        match self.held.get_mut(&row) {
+            Some((holder @ Holder::Claimed, value)) => {
+                *holder = Holder::Writer { leased: true };
+                value.take()
+            }
+            _ => None,
+        }
+    }
+
+    /// The writer takes a row unless a caller has claimed it.
+    pub(in crate::outbox) fn take_unclaimed(&mut self, row: Lease) -> bool {
+        if self.held.get(&row).is_some_and(|(holder, _)| *holder == Holder::Claimed) {
+            return false;
+        }
+        self.take_free(row);
+        self.held.entry(row).or_insert((Holder::Writer { leased: false }, None));
+        true
+    }
+
+    /// The writer takes a row, whoever has it.
+    pub(in crate::outbox) fn take(&mut self, row: Lease) {
+        if self.take_claimed(row).is_none() {
+            self.take_unclaimed(row);
+        }
+    }
+
+    /// Gives claims up, and says which ended so. Those that the writer is ending, or that ended, are left alone.
+    pub(in crate::outbox) fn release(&mut self, leases: &[Lease]) -> Vec<Lease> {
+        let mut released = Vec::new();
+        for row in leases {
+            if self.held.get(row).is_some_and(|(holder, _)| *holder == Holder::Claimed)
+                && let Some((_, value)) = self.held.remove(row)
+            {
+                self.lanes.entry(row.lane).or_default().leased -= 1;
+                value.into_iter().for_each(|value| self.set_free(*row, value));
+                released.push(*row);
+            }
+        }
+        released
+    }
+
+    /// Leases what is due in `lanes`, over all of them in the order of due times; and the due time of the earliest
+    /// row that is left.
+    pub(in crate::outbox) fn claim<L: Loader<R>>(
+        &mut self,
+        lanes: impl Iterator<Item = u32>,
+        now: Timestamp,
+        limit: usize,
+        loader: &mut L,
+    ) -> Result<(Vec<(Lease, R)>, Option<Timestamp>), L::Error> {
+        let mut heads = Vec::new();
+        for lane in lanes {
+            heads.extend(self.first(lane, loader)?);
+        }
+        let mut claimed = Vec::new();
+        while let Some((at, row)) =
+            heads.iter().copied().enumerate().min_by_key(|(_, row)| (row.due, row.serial, row.lane))
+        {
+            if row.due > now || claimed.len() == limit {
+                return Ok((claimed, Some(row.due)));
+            }
+            if let Some(value) = self.take_free(row) {
+                self.held.insert(row, (Holder::Claimed, Some(value.clone())));
+                self.lanes.entry(row.lane).or_default().leased += 1;
+                claimed.push((row, value));
+            }
+            match self.first(row.lane, loader)? {
+                Some(next) => heads[at] = next,
+                None => {
+                    heads.swap_remove(at);
+                }
+            }
+        }
+        Ok((claimed, None))
+    }
+
+    /// The earliest free row of a lane.
+    fn first<L: Loader<R>>(&mut self, lane: u32, loader: &mut L) -> Result<Option<Lease>, L::Error> {
+        loop {
+            let Some(known) = self.lanes.get(&lane) else { return Ok(None) };
+            if let Some(((due, serial), _)) = known.free.first_key_value() {
+                return Ok(Some(Lease { lane, due: *due, serial: *serial }));
+            }
+            let Some((due, serial)) = known.cold else { return Ok(None) };
+            let page = loader.load(Lease { lane, due, serial }, PAGE)?;
+            let whole = page.len() < PAGE;
+            let last = page.last().map(|(row, _)| (row.due, row.serial));
+            let known = self.lanes.entry(lane).or_default();
+            known.cold = last.filter(|_| !whole).map(|(due, serial)| (due, serial + 1));
+            for (row, value) in page {
+                if !self.held.contains_key(&row) {
+                    self.free += usize::from(known.free.insert((row.due, row.serial), value).is_none());
+                }
+            }
+        }
+    }
+
+    /// The due time of the earliest free row of a lane.
+    pub(in crate::outbox) fn next_due<L: Loader<R>>(
+        &mut self,
+        lane: u32,
+        loader: &mut L,
+    ) -> Result<Option<Timestamp>, L::Error> {
+        Ok(self.first(lane, loader)?.map(|row| row.due))
+    }
+
+    /// Rows of a lane that are leased.
+    pub(in crate::outbox) fn leased(&self, lane: u32) -> u64 {
+        self.lanes.get(&lane).map_or(0, |lane| lane.leased)
+    }
+
+    /// All that a lane has: rows, and what is parked behind them.
+    pub(in crate::outbox) fn pending(&self, lane: u32) -> u64 {
+        self.lanes.get(&lane).map_or(0, |lane| lane.rows + lane.parked)
+    }
+
+    /// The sum over the lanes from `first` on: leased, pending.
+    pub(in crate::outbox) fn totals_from(&self, first: u32) -> (u64, u64) {
+        let lanes = self.lanes.range(first..).map(|(_, lane)| lane);
+        lanes.fold((0, 0), |(leased, pending), lane| (leased + lane.leased, pending + lane.rows + lane.parked))
+    }
+}

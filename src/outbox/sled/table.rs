@@ -1,0 +1,238 @@
+//! The tree, and before it what is durable in the archive and not in the tree yet.
+//!
+//! A batch is durable once the archive has it; the tree follows, many batches at once. Most rows of the queue come
+//! and go in between, so that the tree never hears of them. Readers see both as one.
+//!
+//! ```text
+//!   writer --publish--> fresh --start_move--> moving --end_move--> (gone: the tree has it)
+//!   reader: fresh, else moving, else tree
+//! ```
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bytes::Bytes;
+
+use crate::outbox::OutboxError;
+
+/// A scan reads so many rows at a time: the writer waits no longer than that.
+const CHUNK: usize = 512;
+
+/// What becomes of a key.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    /// `None`: it goes.
+    pub(super) value: Option<Bytes>,
+    /// The key was not there before: if it goes before the tree has heard of it, nothing is left to tell.
+    pub(super) born: bool,
+}
+
+impl Change {
+    /// What it costs to remember, roughly.
+    fn size(&self, key: &Bytes) -> usize {
+        const ENTRY: usize = 160;
+        ENTRY + key.len() + self.value.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+pub(super) type Changes = BTreeMap<Bytes, Change>;
+
+/// A key and its value.
+pub(super) type Pair = (Bytes, Bytes);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Table {
+    tree: sled::Db,
+    ahead: RwLock<Ahead>,
+}
+
+/// What the tree does not have yet.
+#[derive(Debug, Default)]
+struct Ahead {
+    fresh: Changes,
+    moving: Arc<Changes>,
+    /// Of `fresh`, roughly.
+    bytes: usize,
+}
+
+impl Ahead {
+    fn get(&self, key: &[u8]) -> Option<&Change> {
+        self.fresh.get(key).or_else(|| self.moving.get(key))
+    }
+}
+
+impl Table {
+    pub(super) fn new(tree: sled::Db) -> Self {
+        Table { tree, ahead: RwLock::default() }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Ahead> {
+        self.ahead.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Ahead> {
+        self.ahead.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has(&self, key: &[u8]) -> Result<bool, OutboxError> {
+        // The guard must not outlive this line: the tree is read without it.
+        let ahead = self.read().get(key).map(|change| change.value.is_some());
+        ahead.map_or_else(|| Ok(self.tree.contains_key(key)?), Ok)
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, OutboxError> {
+        let ahead = self.read().get(key).map(|change| change.value.clone());
+        match ahead {
+            Some(value) => Ok(value),
+            // What has left `moving` by now is in the tree.
+            None => Ok(self.tree.get(key)?.map(|value| Bytes::copy_from_slice(&value))),
+        }
+    }
+
+    /// The first `limit` rows from `from` on and before `end`.
+    pub(super) fn page(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<Pair>, OutboxError> {
+        self.walk(from, end, limit, false)
+    }
+
+    /// The last `limit` rows from `from` on and before `end`, last first.
+    pub(super) fn page_back(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<Pair>, OutboxError> {
+        self.walk(from, end, limit, true)
+    }
+
+    fn walk(&self, from: &[u8], end: &[u8], limit: usize, back: bool) -> Result<Vec<Pair>, OutboxError> {
+        if from >= end {
+            return Ok(Vec::new());
+        }
+        let bounds = (Bound::Included(from), Bound::Excluded(end));
+        let ahead = self.read();
+        let fresh = directed(ahead.fresh.range::<[u8], _>(bounds), back);
+        let moving = directed(ahead.moving.range::<[u8], _>(bounds), back);
+        let tree = directed(self.tree.range::<&[u8], _>((Bound::Included(from), Bound::Excluded(end))), back);
+        let (mut fresh, mut moving, mut tree) = (fresh.peekable(), moving.peekable(), tree.peekable());
+        let mut rows = Vec::new();
+        while rows.len() < limit {
+            let stored = match tree.peek() {
+                Some(Ok((key, _))) => Some(&key[..]),
+                // Only to find the error at its place.
+                Some(Err(_)) => Some(&[][..]),
+                None => None,
+            };
+            let heads = [fresh.peek().map(|(key, _)| &key[..]), moving.peek().map(|(key, _)| &key[..]), stored];
+            let heads = heads.into_iter().flatten();
+            let Some(key) = (if back { heads.max() } else { heads.min() }).map(Bytes::copy_from_slice) else { break };
+            let newer = fresh.next_if(|(other, _)| **other == key);
+            let older = moving.next_if(|(other, _)| **other == key);
+            let stored = tree.next_if(|found| found.as_ref().map_or(true, |(other, _)| other[..] == key[..]));
+            let stored = stored.transpose()?;
+            let value = match newer.or(older) {
+                Some((_, change)) => change.value.clone(),
+                None => stored.map(|(_, value)| Bytes::copy_from_slice(&value)),
+            };
+            rows.extend(value.map(|value| (key, value)));
+        }
+        Ok(rows)
+    }
+
+    /// All rows from `from` on and before `end`, a chunk at a time: what changes meanwhile may be seen or not.
+    pub(super) fn range(&self, from: Vec<u8>, end: Vec<u8>) -> impl Iterator<Item = Result<Pair, OutboxError>> {
+        let mut from = Some(from);
+        let chunks = std::iter::from_fn(move || {
+            let start = from.take()?;
+            let rows = match self.page(&start, &end, CHUNK) {
+                Ok(rows) => rows,
+                Err(error) => return Some(vec![Err(error)]),
+            };
+            if rows.len() == CHUNK {
+                from = rows.last().map(|(key, _)| after(key));
+            }
+            Some(rows.into_iter().map(Ok).collect())
+        });
+        chunks.flatten()
+    }
+
+    /// All rows whose keys start with `prefix`.
+    pub(super) fn prefixed(&self, prefix: Vec<u8>) -> impl Iterator<Item = Result<Pair, OutboxError>> {
+        let end = beyond(&prefix);
+        self.range(prefix, end)
+    }
+
+    /// Lets readers see a batch that is durable. Says how many bytes the tree is behind now.
+    pub(super) fn publish(&self, changes: impl Iterator<Item = (Bytes, Change)>) -> usize {
+        let mut guard = self.write();
+        let ahead = &mut *guard;
+        for (key, mut change) in changes {
+            change.born &= !ahead.moving.contains_key(&key);
+            match ahead.fresh.entry(key) {
+                Entry::Vacant(vacant) => {
+                    ahead.bytes += change.size(vacant.key());
+                    vacant.insert(change);
+                }
+                Entry::Occupied(mut occupied) => {
+                    ahead.bytes = ahead.bytes.saturating_sub(occupied.get().size(occupied.key()));
+                    // The tree has never heard of it, and never will.
+                    if change.value.is_none() && occupied.get().born {
+                        occupied.remove();
+                    } else {
+                        occupied.get_mut().value = change.value;
+                        ahead.bytes += occupied.get().size(occupied.key());
+                    }
+                }
+            }
+        }
+        ahead.bytes
+    }
+
+    /// What the tree is to be told next; nothing may be moving.
+    pub(super) fn start_move(&self) -> Arc<Changes> {
+        let mut ahead = self.write();
+        ahead.moving = Arc::new(std::mem::take(&mut ahead.fresh));
+        ahead.bytes = 0;
+        ahead.moving.clone()
+    }
+
+    /// The tree has what was moving, durable.
+    pub(super) fn end_move(&self) {
+        let moved = std::mem::take(&mut self.write().moving);
+        // Not under the lock: there may be many.
+        drop(moved);
+    }
+
+    /// Tells the tree, and whatever of sled is in memory goes to its file. Not durable yet.
+    pub(super) fn move_down(&self, changes: &Changes) -> Result<(), OutboxError> {
+        let mut batch = sled::Batch::default();
+        for (key, change) in changes {
+            match &change.value {
+                Some(value) => batch.insert(&key[..], &value[..]),
+                None => batch.remove(&key[..]),
+            }
+        }
+        self.tree.apply_batch(batch)?;
+        self.tree.flush()?;
+        Ok(())
+    }
+}
+
+fn directed<'a, I>(range: I, back: bool) -> Box<dyn Iterator<Item = I::Item> + 'a>
+where
+    I: DoubleEndedIterator + 'a,
+{
+    if back { Box::new(range.rev()) } else { Box::new(range) }
+}
+
+/// The least key that is greater.
+fn after(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}
+
+/// The least key that is greater than all that start with `prefix`, which has a byte below 255.
+pub(super) fn beyond(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while end.pop_if(|last| *last == u8::MAX).is_some() {}
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
