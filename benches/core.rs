@@ -66,12 +66,15 @@ fn engine_step(bencher: Bencher<'_, '_>, lanes: usize) {
     let mut engine = Engine::new(1_024);
     let settings = || LaneSettings { max_in_flight: 32, spacing: None, paused: Paused::No };
     let key = |n: usize| LaneKey::Webhook(format!("lane-{n}").into());
-    engine.on(Input::Configured((0..lanes).map(|n| (key(n), settings())).collect()), NOW, Duration::ZERO);
+    engine.hear(Input::Configured((0..lanes).map(|n| (key(n), settings())).collect()));
+    engine.decide(NOW, Duration::ZERO);
     let lane = key(lanes / 2);
     bencher.bench_local(|| {
         // Work falls due, is claimed for, and there is none: the whole round of a quiet lane.
-        engine.on(Input::Work { lane: lane.clone(), due: NOW }, NOW, Duration::ZERO);
-        engine.on(Input::Claimed { lane: lane.clone(), rows: Vec::new(), next_due: None }, NOW, Duration::ZERO);
+        engine.hear(Input::Work { lane: lane.clone(), due: NOW });
+        engine.decide(NOW, Duration::ZERO);
+        engine.hear(Input::Claimed { lane: lane.clone(), rows: Vec::new(), next_due: None });
+        engine.decide(NOW, Duration::ZERO);
         black_box(engine.wake())
     });
 }

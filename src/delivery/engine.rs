@@ -2,7 +2,7 @@
 //!
 //! It never holds more rows than it can start, so that a backlog of any size costs it nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +99,12 @@ pub struct Wake {
 #[derive(Debug)]
 pub struct Engine {
     lanes: BTreeMap<LaneKey, Lane<Work>>,
+    /// Lanes to which something happened since the last decision.
+    touched: BTreeSet<LaneKey>,
+    /// Leases to give up.
+    given_up: Vec<Work>,
+    /// A wake-up time came.
+    woke: bool,
     /// Lanes whose wish may have changed since the last look, and all that wait for an instant.
     waiting: BTreeMap<LaneKey, Wants>,
     global_max: usize,
@@ -109,7 +115,16 @@ pub struct Engine {
 impl Engine {
     /// An engine without lanes that starts at most `global_max` attempts at once, but for one of each lane.
     pub fn new(global_max: usize) -> Self {
-        Engine { lanes: BTreeMap::new(), waiting: BTreeMap::new(), global_max, in_flight: 0, stopped: false }
+        Engine {
+            lanes: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            given_up: Vec::new(),
+            woke: false,
+            waiting: BTreeMap::new(),
+            global_max,
+            in_flight: 0,
+            stopped: false,
+        }
     }
 
     /// Attempts that hold a slot.
@@ -117,36 +132,45 @@ impl Engine {
         self.in_flight
     }
 
-    /// Takes what happened, and says what is to be done.
-    pub fn on(&mut self, input: Input, now: Timestamp, real: Duration) -> Vec<Effect> {
-        let mut effects = Vec::new();
+    /// Takes what happened. What is to be done because of it [`Engine::decide`] says, so that much that happens at once
+    /// is decided on once.
+    pub fn hear(&mut self, input: Input) {
         match input {
-            Input::Configured(lanes) => self.configure(lanes, now, real, &mut effects),
-            Input::Work { lane, due } => self.with(&lane, now, real, &mut effects, |l| l.hear(due)),
-            Input::Claimed { lane, rows, next_due } => {
-                self.with(&lane, now, real, &mut effects, |l| l.claimed(rows, next_due));
-            }
+            Input::Configured(lanes) => self.configure(lanes),
+            Input::Work { lane, due } => self.with(lane, |l| l.hear(due)),
+            Input::Claimed { lane, rows, next_due } => self.with(lane, |l| l.claimed(rows, next_due)),
             Input::Ended { lane, again } => {
                 let full = self.in_flight >= self.global_max;
                 self.in_flight = self.in_flight.saturating_sub(1);
-                self.with(&lane, now, real, &mut effects, |l| {
+                self.with(lane, |l| {
                     l.ended();
                     if let Some(due) = again {
                         l.hear(due);
                     }
                 });
                 if full {
-                    self.look_at_all(now, real, &mut effects);
+                    self.touch_all();
                 }
             }
-            Input::Woke => self.look_at_due(now, real, &mut effects),
+            Input::Woke => self.woke = true,
             Input::Stop => {
                 self.stopped = true;
                 for lane in self.lanes.values_mut() {
-                    effects.extend(lane.drain().into_iter().map(|work| Effect::Release { work }));
+                    self.given_up.extend(lane.drain());
                 }
                 self.waiting.clear();
             }
+        }
+    }
+
+    /// Says what is to be done now.
+    pub fn decide(&mut self, now: Timestamp, real: Duration) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = self.given_up.drain(..).map(|work| Effect::Release { work }).collect();
+        if std::mem::take(&mut self.woke) {
+            self.touch_due(now, real);
+        }
+        for key in std::mem::take(&mut self.touched) {
+            self.look_at(&key, now, real, &mut effects);
         }
         effects
     }
@@ -164,13 +188,7 @@ impl Engine {
         wake
     }
 
-    fn configure(
-        &mut self,
-        lanes: Vec<(LaneKey, LaneSettings)>,
-        now: Timestamp,
-        real: Duration,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn configure(&mut self, lanes: Vec<(LaneKey, LaneSettings)>) {
         let mut kept = BTreeMap::new();
         for (key, settings) in lanes {
             let lane = match self.lanes.remove(&key) {
@@ -178,10 +196,11 @@ impl Engine {
                     let stands = settings.paused == Paused::Yes;
                     lane.configure(settings);
                     if stands {
-                        let rows = lane.drain();
-                        // They are due again, and the lane has to know when it is resumed.
-                        rows.iter().for_each(|_| lane.hear(now));
-                        effects.extend(rows.into_iter().map(|work| Effect::Release { work }));
+                        for work in lane.drain() {
+                            // It is due again, and the lane has to know when it is resumed.
+                            lane.hear(Timestamp::MIN);
+                            self.given_up.push(work);
+                        }
                     }
                     lane
                 }
@@ -192,47 +211,36 @@ impl Engine {
         // A lane that is gone starts nothing more. What it has under way goes on holding its slots: the lane may come
         // back before that has ended, and must not have more than its number then.
         for (key, mut lane) in std::mem::replace(&mut self.lanes, kept) {
-            effects.extend(lane.drain().into_iter().map(|work| Effect::Release { work }));
+            self.given_up.extend(lane.drain());
             self.waiting.remove(&key);
             if lane.in_flight() > 0 {
                 lane.pause();
                 self.lanes.insert(key, lane);
             }
         }
-        self.look_at_all(now, real, effects);
+        self.touch_all();
     }
 
-    fn with(
-        &mut self,
-        key: &LaneKey,
-        now: Timestamp,
-        real: Duration,
-        effects: &mut Vec<Effect>,
-        change: impl FnOnce(&mut Lane<Work>),
-    ) {
-        if let Some(lane) = self.lanes.get_mut(key) {
+    fn with(&mut self, key: LaneKey, change: impl FnOnce(&mut Lane<Work>)) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
             change(lane);
-            self.look_at(key, now, real, effects);
+            if !self.touched.contains(&key) {
+                self.touched.insert(key);
+            }
         }
     }
 
-    fn look_at_all(&mut self, now: Timestamp, real: Duration, effects: &mut Vec<Effect>) {
-        let keys: Vec<LaneKey> = self.lanes.keys().cloned().collect();
-        for key in keys {
-            self.look_at(&key, now, real, effects);
-        }
+    fn touch_all(&mut self) {
+        self.touched.extend(self.lanes.keys().cloned());
     }
 
-    fn look_at_due(&mut self, now: Timestamp, real: Duration, effects: &mut Vec<Effect>) {
+    fn touch_due(&mut self, now: Timestamp, real: Duration) {
         let due = |wants: &Wants| match wants {
             Wants::At(at) => *at <= now,
             Wants::AtReal(at) => *at <= real,
             Wants::Nothing | Wants::Claim(_) => false,
         };
-        let keys: Vec<LaneKey> = self.waiting.iter().filter(|(_, w)| due(w)).map(|(k, _)| k.clone()).collect();
-        for key in keys {
-            self.look_at(&key, now, real, effects);
-        }
+        self.touched.extend(self.waiting.iter().filter(|(_, wants)| due(wants)).map(|(key, _)| key.clone()));
     }
 
     /// Starts what can be started in a lane, and notes or does what it wants then.
@@ -284,12 +292,13 @@ mod tests {
     fn engine(lanes: &[(&str, usize)], global: usize) -> Engine {
         let mut engine = Engine::new(global);
         let lanes = lanes.iter().map(|(name, max)| (webhook(name), settings(*max))).collect();
-        assert_eq!(engine.on(Input::Configured(lanes), NOW, Duration::ZERO), vec![]);
+        assert_eq!(on(&mut engine, Input::Configured(lanes)), vec![]);
         engine
     }
 
     fn on(engine: &mut Engine, input: Input) -> Vec<Effect> {
-        engine.on(input, NOW, Duration::ZERO)
+        engine.hear(input);
+        engine.decide(NOW, Duration::ZERO)
     }
 
     fn claimed(lane: &str, rows: std::ops::Range<u64>) -> Input {
@@ -311,7 +320,8 @@ mod tests {
         // The retry was in the outbox before the claim, so the claim's answer knows of it.
         on(&mut engine, Input::Claimed { lane: webhook("a"), rows: vec![], next_due: again });
         assert_eq!(engine.wake().at, again);
-        let effects = engine.on(Input::Woke, NOW + Duration::from_secs(300), Duration::ZERO);
+        engine.hear(Input::Woke);
+        let effects = engine.decide(NOW + Duration::from_secs(300), Duration::ZERO);
         assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 1 }]);
     }
 
@@ -344,7 +354,7 @@ mod tests {
         let mut engine = Engine::new(10);
         let spacing = Some(Duration::from_millis(20));
         let slow = LaneSettings { max_in_flight: 9, spacing, paused: Paused::No };
-        engine.on(Input::Configured(vec![(webhook("slow"), slow)]), NOW, Duration::ZERO);
+        on(&mut engine, Input::Configured(vec![(webhook("slow"), slow)]));
         on(&mut engine, Input::Work { lane: webhook("slow"), due: NOW });
         let effects = on(&mut engine, claimed("slow", 0..2));
         assert_eq!(effects, vec![Effect::Start { lane: webhook("slow"), work: work(0) }]);
@@ -363,6 +373,16 @@ mod tests {
         assert_eq!(on(&mut engine, Input::Work { lane: webhook("a"), due: NOW }), vec![], "A9: two are under way");
         let effects = on(&mut engine, Input::Ended { lane: webhook("a"), again: None });
         assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 1 }]);
+    }
+
+    #[test]
+    fn what_ends_together_is_one_claim() {
+        let mut engine = engine(&[("a", 4)], 10);
+        on(&mut engine, Input::Work { lane: webhook("a"), due: NOW });
+        on(&mut engine, claimed("a", 0..4));
+        (0..3).for_each(|_| engine.hear(Input::Ended { lane: webhook("a"), again: Some(NOW) }));
+        assert_eq!(engine.decide(NOW, Duration::ZERO), vec![Effect::Claim { lane: webhook("a"), limit: 3 }]);
+        assert_eq!(engine.decide(NOW, Duration::ZERO), vec![], "said once");
     }
 
     #[test]

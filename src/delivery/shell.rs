@@ -30,6 +30,9 @@ pub const INPUTS: usize = 4_096;
 /// At most so many attempts at once over all lanes, besides one of each lane.
 pub const GLOBAL_IN_FLIGHT: usize = 1_024;
 
+/// So much of what has happened is heard before it is decided on.
+const AT_ONCE: usize = 256;
+
 /// At most so many mails at once.
 const MAILS_IN_FLIGHT: usize = 4;
 
@@ -154,34 +157,42 @@ impl Shell {
     /// # Errors
     /// When the outbox is broken: nothing more can be promised, and the process must end.
     pub async fn run(mut self, mut inputs: mpsc::Receiver<Input>, stop: StopTokens) -> Result<(), OutboxError> {
-        self.take(self.endpoints.lanes()).await?;
+        self.engine.hear(self.endpoints.lanes());
         for input in self.owed() {
-            self.take(input).await?;
+            self.engine.hear(input);
         }
         loop {
+            self.carry_out().await?;
             let wake = self.engine.wake();
             let clock = self.bench.clock.clone();
             let real_left = wake.real.map(|at| at.saturating_sub(self.real.elapsed()));
             if wake.at.is_some_and(|at| at <= clock.now()) || real_left.is_some_and(|left| left.is_zero()) {
-                self.take(Input::Woke).await?;
+                self.engine.hear(Input::Woke);
+                self.carry_out().await?;
             }
-            // In one order, so that a simulation repeats: what is due was looked at above, and with each attempt that
-            // ends one input is heard, so that attempts that end without pause keep nobody waiting.
+            // In one order, so that a simulation repeats.
             tokio::select! {
                 biased;
                 () = stop.stop_claiming.cancelled() => break,
-                Some(ended) = self.attempts.join_next_with_id() => {
-                    self.ended(ended).await?;
-                    if let Ok(input) = inputs.try_recv() {
-                        self.take(input).await?;
-                    }
+                Some(ended) = self.attempts.join_next_with_id() => self.ended(ended)?,
+                Some(input) = inputs.recv() => self.engine.hear(input),
+                () = async { clock.sleep_until(wake.at.unwrap_or(Timestamp::MAX)).await }, if wake.at.is_some() => self.engine.hear(Input::Woke),
+                () = real_sleep(real_left.unwrap_or_default()), if real_left.is_some() => self.engine.hear(Input::Woke),
+            }
+            // Whatever else has happened by now is decided on at once: a claim for all slots that are free costs as much
+            // as one for one.
+            for _ in 0..AT_ONCE {
+                let ended = self.attempts.try_join_next_with_id();
+                let input = inputs.try_recv().ok();
+                if ended.is_none() && input.is_none() {
+                    break;
                 }
-                Some(input) = inputs.recv() => self.take(input).await?,
-                () = async { clock.sleep_until(wake.at.unwrap_or(Timestamp::MAX)).await }, if wake.at.is_some() => self.take(Input::Woke).await?,
-                () = real_sleep(real_left.unwrap_or_default()), if real_left.is_some() => self.take(Input::Woke).await?,
+                ended.map_or(Ok(()), |ended| self.ended(ended))?;
+                input.into_iter().for_each(|input| self.engine.hear(input));
             }
         }
-        self.take(Input::Stop).await?;
+        self.engine.hear(Input::Stop);
+        self.carry_out().await?;
         self.drain(&stop.abort).await
     }
 
@@ -193,7 +204,7 @@ impl Shell {
                     self.attempts.abort_all();
                     while self.attempts.join_next().await.is_some() {}
                 }
-                Some(ended) = self.attempts.join_next_with_id() => self.ended(ended).await?,
+                Some(ended) = self.attempts.join_next_with_id() => self.ended(ended)?,
             }
         }
         Ok(())
@@ -213,7 +224,7 @@ impl Shell {
         inputs
     }
 
-    async fn ended(&mut self, ended: Result<(Id, Result<Next, OutboxError>), JoinError>) -> Result<(), OutboxError> {
+    fn ended(&mut self, ended: Result<(Id, Result<Next, OutboxError>), JoinError>) -> Result<(), OutboxError> {
         let (id, next) = match ended {
             Ok((id, next)) => (id, next?),
             Err(error) => {
@@ -224,30 +235,31 @@ impl Shell {
             }
         };
         let Some(lane) = self.lanes_of.remove(&id) else { return Ok(()) };
-        self.take(Input::Ended { lane, again: next.lane }).await?;
-        match next.mail {
-            Some(due) => self.take(Input::Work { lane: LaneKey::Mail, due }).await,
-            None => Ok(()),
+        self.engine.hear(Input::Ended { lane, again: next.lane });
+        if let Some(due) = next.mail {
+            self.engine.hear(Input::Work { lane: LaneKey::Mail, due });
         }
+        Ok(())
     }
 
-    async fn take(&mut self, input: Input) -> Result<(), OutboxError> {
-        let mut todo = self.engine.on(input, self.bench.clock.now(), self.real.elapsed());
-        while !todo.is_empty() {
-            let mut answers = Vec::new();
+    /// Does what the engine decides, until it wants nothing more for now.
+    async fn carry_out(&mut self) -> Result<(), OutboxError> {
+        loop {
+            let todo = self.engine.decide(self.bench.clock.now(), self.real.elapsed());
+            if todo.is_empty() {
+                return Ok(());
+            }
             for effect in todo {
                 match effect {
-                    Effect::Claim { lane, limit } => answers.push(self.claim(lane, limit).await?),
+                    Effect::Claim { lane, limit } => {
+                        let claimed = self.claim(lane, limit).await?;
+                        self.engine.hear(claimed);
+                    }
                     Effect::Start { lane, work } => self.start(lane, work),
                     Effect::Release { work } => self.bench.outbox.release(vec![lease_of(&work)]),
                 }
             }
-            todo = Vec::new();
-            for answer in answers {
-                todo.extend(self.engine.on(answer, self.bench.clock.now(), self.real.elapsed()));
-            }
         }
-        Ok(())
     }
 
     async fn claim(&self, lane: LaneKey, limit: usize) -> Result<Input, OutboxError> {
