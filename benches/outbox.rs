@@ -99,7 +99,7 @@ fn attempt() -> Box<Attempt> {
     let request = RequestSeen {
         method: "POST".into(),
         url: "http://127.0.0.1:8080/webhooks/idwise".into(),
-        headers: vec![("content-type".into(), "application/json".into())],
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())].into(),
     };
     let response = ResponseSeen { status: 200, body: b"ok".to_vec(), ..ResponseSeen::default() };
     let outcome = Outcome { status: Some(200), request, response: Some(response), ..Outcome::default() };

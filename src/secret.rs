@@ -84,9 +84,28 @@ impl Redactor {
         }
     }
 
+    /// As [`Redactor::bytes`], for bytes that are not needed any more: where there is nothing to blank they are given
+    /// back as they are.
+    pub fn clean(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if self.finds_in(&bytes) { self.bytes(&bytes) } else { bytes }
+    }
+
     /// As [`Redactor::bytes`], for text.
     pub fn text(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.bytes(text.as_bytes())).into_owned()
+        self.lossy_text(text.as_bytes())
+    }
+
+    /// As [`Redactor::text`], for bytes that should be text; what is not is shown as such.
+    pub fn lossy_text(&self, bytes: &[u8]) -> String {
+        if self.finds_in(bytes) {
+            String::from_utf8_lossy(&self.bytes(bytes)).into_owned()
+        } else {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    }
+
+    fn finds_in(&self, bytes: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|search| search.is_match(bytes))
     }
 }
 
@@ -178,8 +197,11 @@ mod tests {
         ] {
             let clean = redactor.text(&format!("before {text} after"));
             assert!(clean.contains(BLANK), "{text} stands in {clean}");
+            assert_eq!(redactor.clean(format!("before {text} after").into_bytes()), clean.as_bytes());
             assert!(!clean.contains(SECRET) && !clean.contains(&hex) && !clean.contains(stem.trim_end_matches('=')));
         }
         assert_eq!(redactor.text("nothing to hide"), "nothing to hide");
+        assert_eq!(redactor.clean(b"nothing to hide\xff".to_vec()), b"nothing to hide\xff");
+        assert_eq!(redactor.lossy_text(b"no text: \xff"), "no text: \u{fffd}");
     }
 }

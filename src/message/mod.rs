@@ -17,7 +17,7 @@ use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::provider::{DeadlineKind, Environment};
 
 pub use endpoint::{Auth, Endpoint, RateLimit, Reach, SmtpSecurity, SmtpTarget};
-pub use outcome::{ErrorClass, Outcome, Phases, RequestSeen, ResponseSeen};
+pub use outcome::{ErrorClass, HeadersSeen, Outcome, Phases, RequestSeen, ResponseSeen};
 pub use retry::{RetryPolicy, Success, Verdict};
 
 /// An event made bytes, once: what every attempt sends.

@@ -1,9 +1,12 @@
 //! What came back from one try, and what was seen on the wire.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a try failed, by where it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,15 +67,71 @@ pub struct Phases {
     pub total_us: u64,
 }
 
-/// What was sent, secrets blanked. The body is the message's.
+/// What was sent, secrets blanked. The body is the message's. Cheap to clone, as there is one with every attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestSeen {
     /// Always `POST`.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// Without user info; secrets blanked.
-    pub url: String,
+    pub url: Arc<str>,
     /// In order.
-    pub headers: Vec<(String, String)>,
+    pub headers: HeadersSeen,
+}
+
+/// Headers in their order. Those that all requests to an endpoint begin with are kept once for all of them; written
+/// down they are one list.
+#[derive(Clone, Default)]
+pub struct HeadersSeen {
+    common: Arc<[(String, String)]>,
+    own: Vec<(String, String)>,
+}
+
+impl HeadersSeen {
+    /// Begins with `common` and ends with `own`.
+    pub fn new(common: Arc<[(String, String)]>, own: Vec<(String, String)>) -> Self {
+        HeadersSeen { common, own }
+    }
+
+    /// Each name and value.
+    pub fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+        self.common.iter().chain(&self.own)
+    }
+}
+
+impl From<Vec<(String, String)>> for HeadersSeen {
+    fn from(own: Vec<(String, String)>) -> Self {
+        HeadersSeen { common: Arc::default(), own }
+    }
+}
+
+impl PartialEq for HeadersSeen {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for HeadersSeen {}
+
+impl fmt::Debug for HeadersSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for HeadersSeen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.common.len() + self.own.len()))?;
+        for header in self.iter() {
+            list.serialize_element(header)?;
+        }
+        list.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for HeadersSeen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(HeadersSeen::from)
+    }
 }
 
 /// What came back, secrets blanked.
@@ -127,5 +186,25 @@ impl Outcome {
             },
             (None, None) => "no answer".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_written_down_as_one_list_however_they_are_kept() {
+        let header = |name: &str| (name.to_owned(), "value".to_owned());
+        let split = HeadersSeen::new([header("a"), header("b")].into(), vec![header("c")]);
+        let list = vec![header("a"), header("b"), header("c")];
+        let whole = HeadersSeen::from(list.clone());
+        assert_eq!(split, whole);
+        assert_ne!(split, HeadersSeen::from(list[..2].to_vec()));
+        assert_eq!(format!("{split:?}"), format!("{list:?}"));
+        assert_eq!(serde_json::to_string(&split).expect("json"), serde_json::to_string(&list).expect("json"));
+        let stored = postcard::to_stdvec(&split).expect("bytes");
+        assert_eq!(stored, postcard::to_stdvec(&list).expect("bytes"));
+        assert_eq!(postcard::from_bytes::<HeadersSeen>(&stored).expect("headers"), split);
     }
 }

@@ -4,12 +4,16 @@
 //! network there. Nothing in here knows of the outbox, decides about retries or reads the provider's clock: spans
 //! and deadlines of the real world are real time.
 
+mod answer;
 pub mod failure;
 pub mod http;
 pub mod mail;
+mod plain;
+mod prepared;
 pub mod reach;
 pub mod request;
 mod resolve;
+mod secure;
 
 #[cfg(test)]
 mod peer;

@@ -1,12 +1,14 @@
 //! What a delivery's request is made of: its URL, its headers in their order, and how both are shown afterwards.
 //!
-//! Pure; called by [`super::http`] once per attempt, and by the configuration to refuse headers in time.
+//! Pure; called by [`super::http`], and by the configuration to refuse headers in time.
 
-use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use std::sync::Arc;
+
+use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::message::{Auth, Endpoint, RequestSeen};
+use crate::message::{Auth, Endpoint, HeadersSeen, RequestSeen};
 use crate::provider::qoreid::signature;
 use crate::secret::{BLANK, Redactor, Secret};
 
@@ -34,8 +36,74 @@ pub fn is_reserved(name: &HeaderName, auth: &Auth) -> bool {
         }
 }
 
-/// In the order in which they go out. An endpoint's own header takes the place of ours of the same name.
-pub(super) fn headers(endpoint: &Endpoint, body: &[u8], user_agent: &HeaderValue) -> Result<HeaderMap, String> {
+/// All that is the same in every request to an endpoint: made once, used by each attempt.
+pub(super) struct Prepared {
+    /// What it was made of.
+    source: (url::Url, Auth, Vec<(HeaderName, Secret)>),
+    /// Where it goes, without user info and fragment.
+    pub(super) url: url::Url,
+    /// In the order in which they go out; the length comes last and is not among them.
+    headers: HeaderMap,
+    /// The same as they are shown afterwards.
+    shown: Arc<[(String, String)]>,
+    shown_url: Arc<str>,
+    /// Blanks what is kept of the answers.
+    pub(super) redactor: Redactor,
+}
+
+impl Prepared {
+    /// # Errors
+    /// A sentence that names a header which cannot be sent.
+    pub(super) fn new(endpoint: &Endpoint, user_agent: &HeaderValue, redactor: Redactor) -> Result<Self, String> {
+        let url = bare(&endpoint.url);
+        let mut headers = headers(endpoint, user_agent)?;
+        if !headers.contains_key(ACCEPT) {
+            headers.append(ACCEPT, HeaderValue::from_static("*/*"));
+        }
+        headers.append(HOST, HeaderValue::from_str(&host(&url)).map_err(|_| unusable("host"))?);
+        let shown = headers.iter().map(|(name, value)| (name.as_str().to_owned(), shown(name, value, &redactor)));
+        Ok(Prepared {
+            source: (endpoint.url.clone(), endpoint.auth.clone(), endpoint.headers.clone()),
+            shown: shown.collect(),
+            shown_url: redactor.text(url.as_str()).into(),
+            url,
+            headers,
+            redactor,
+        })
+    }
+
+    /// Whether it was made of an endpoint that sends the same.
+    pub(super) fn is_for(&self, endpoint: &Endpoint) -> bool {
+        let (url, auth, headers) = &self.source;
+        *url == endpoint.url && *auth == endpoint.auth && *headers == endpoint.headers
+    }
+
+    /// The headers of a request with `body`, but for its length, and how the request is shown afterwards. Pinned by a
+    /// test that reads the wire.
+    pub(super) fn request(&self, body: &[u8]) -> (HeaderMap, RequestSeen) {
+        let mut headers = self.headers.clone();
+        let mut common = Arc::clone(&self.shown);
+        if let Auth::Hmac { secret } = &self.source.1
+            && let Some(signature) = headers.get_mut(signature::HEADER)
+        {
+            // Not a secret: it proves who knows one, and is of use to whoever looks for a wrong signature.
+            let signed = signature::sign(secret.expose(), body);
+            if let Some((_, shown)) = Arc::make_mut(&mut common).iter_mut().find(|(name, _)| name == signature::HEADER)
+            {
+                *shown = self.redactor.text(&signed);
+            }
+            *signature = HeaderValue::try_from(signed).unwrap_or(HeaderValue::from_static(""));
+        }
+        let length = ("content-length".to_owned(), body.len().to_string());
+        let headers_seen = HeadersSeen::new(common, vec![length]);
+        let seen = RequestSeen { method: "POST".into(), url: Arc::clone(&self.shown_url), headers: headers_seen };
+        (headers, seen)
+    }
+}
+
+/// In the order in which they go out. An endpoint's own header takes the place of ours of the same name. A signature
+/// has its place and no value yet.
+fn headers(endpoint: &Endpoint, user_agent: &HeaderValue) -> Result<HeaderMap, String> {
     let own = |name: &HeaderName| endpoint.headers.iter().any(|(other, _)| other == name);
     let mut headers = HeaderMap::new();
     if !own(&CONTENT_TYPE) {
@@ -47,10 +115,8 @@ pub(super) fn headers(endpoint: &Endpoint, body: &[u8], user_agent: &HeaderValue
     if let Some(value) = authorization(&endpoint.auth)? {
         headers.insert(AUTHORIZATION, value);
     }
-    if let Auth::Hmac { secret } = &endpoint.auth {
-        // Not a secret: it proves who knows one, and is of use to whoever looks for a wrong signature.
-        let value = HeaderValue::from_str(&signature::sign(secret.expose(), body));
-        headers.insert(HeaderName::from_static(signature::HEADER), value.map_err(|_| unusable(signature::HEADER))?);
+    if let Auth::Hmac { .. } = &endpoint.auth {
+        headers.insert(HeaderName::from_static(signature::HEADER), HeaderValue::from_static(""));
     }
     for (name, value) in &endpoint.headers {
         if is_reserved(name, &endpoint.auth) {
@@ -62,7 +128,7 @@ pub(super) fn headers(endpoint: &Endpoint, body: &[u8], user_agent: &HeaderValue
 }
 
 /// Without user info and fragment, which the configuration refuses and a request must not carry.
-pub(super) fn bare(url: &url::Url) -> url::Url {
+fn bare(url: &url::Url) -> url::Url {
     let mut url = url.clone();
     // These fail for URLs that cannot have user info, and those have none.
     let _ = url.set_username("");
@@ -94,27 +160,17 @@ fn unusable(name: &str) -> String {
     format!("header {name} has a value that http does not allow")
 }
 
-/// The request as it goes out: what the client adds comes last. Pinned by a test that reads the wire.
-pub(super) fn seen(url: &url::Url, headers: &HeaderMap, length: usize, redactor: &Redactor) -> RequestSeen {
-    let mut seen: Vec<(String, String)> = headers
-        .iter()
-        .map(|(name, value)| {
-            let shown = match value.to_str() {
-                Ok(text) if !value.is_sensitive() => redactor.text(text),
-                Ok(text) if name == AUTHORIZATION => blank_credentials(text),
-                _ => BLANK.to_owned(),
-            };
-            (name.as_str().to_owned(), shown)
-        })
-        .collect();
-    if !headers.contains_key("accept") {
-        seen.push(("accept".to_owned(), "*/*".to_owned()));
-    }
+fn host(url: &url::Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    seen.push(("host".to_owned(), redactor.text(&host)));
-    seen.push(("content-length".to_owned(), length.to_string()));
-    RequestSeen { method: "POST".to_owned(), url: redactor.text(url.as_str()), headers: seen }
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn shown(name: &HeaderName, value: &HeaderValue, redactor: &Redactor) -> String {
+    match value.to_str() {
+        Ok(text) if !value.is_sensitive() => redactor.text(text),
+        Ok(text) if name == AUTHORIZATION => blank_credentials(text),
+        _ => BLANK.to_owned(),
+    }
 }
 
 fn blank_credentials(value: &str) -> String {

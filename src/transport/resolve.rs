@@ -1,7 +1,8 @@
 //! Resolves names within the attempt's deadline and lets only those addresses through that may be dialled.
 //!
-//! Called by the HTTP client for each new connection, so that a name which changes its mind between a check and a
-//! dial gains nothing. The client does not ask for addresses that stand in the URL: [`super::http`] judges those.
+//! Called for each new connection, by the plain path and by the client for TLS, so that a name which changes its mind
+//! between a check and a dial gains nothing. Addresses that stand in the URL need no lookup: whoever would dial one
+//! asks [`Rules::judge`].
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -51,9 +52,9 @@ impl Rules {
     }
 
     /// Whether a request to this port and path must be kept off our own API.
-    pub(super) fn is_guarded(&self, port: u16, path: &str) -> bool {
-        let to_inbox = reach::is_inbox(path);
-        self.own_api.get().is_some_and(|own| own.port() == port && !to_inbox)
+    pub(super) fn guard(&self, port: u16, path: &str) -> Guard {
+        let guarded = self.own_api.get().is_some_and(|own| own.port() == port && !reach::is_inbox(path));
+        if guarded { Guard::OwnApi } else { Guard::Open }
     }
 }
 
@@ -64,7 +65,7 @@ fn heard_at(own: SocketAddr, ip: IpAddr) -> SocketAddr {
     if ours { SocketAddr::new(ip, own.port()) } else { own }
 }
 
-/// The resolver of one client.
+/// The resolver of all connections that are held to one guard.
 #[derive(Clone, Debug)]
 pub(super) struct Resolver {
     rules: Rules,
@@ -74,7 +75,7 @@ pub(super) struct Resolver {
 
 /// What a client's connections are for. The two never share a pool, so a connection that was made for the inbox is
 /// never used to reach the control API behind the same address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Guard {
     /// Requests to other ports than our own, or to our own inbox.
     Open,
@@ -87,7 +88,13 @@ impl Resolver {
         Resolver { rules, guard_own_api, lookups: Arc::new(Semaphore::new(LOOKUPS_AT_ONCE)) }
     }
 
-    async fn lookup(self, host: String) -> Result<Vec<SocketAddr>, Unresolved> {
+    /// What its answers are judged by.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The addresses of `host` that may be dialled, without a port.
+    pub(super) async fn lookup(self, host: String) -> Result<Vec<SocketAddr>, Unresolved> {
         let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|_| Unresolved::Unknown)?;
         let found = tokio::task::spawn_blocking(move || -> io::Result<Vec<SocketAddr>> {
             // The permit goes back when the thread is free, not when the try gives up waiting.

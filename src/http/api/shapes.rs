@@ -80,7 +80,6 @@ pub fn delivery_with(shown: &Delivery, attempts: &[Attempt], body: &[u8]) -> Val
 
 fn try_of(attempt: &Attempt, body: &[u8]) -> Value {
     let outcome = &attempt.outcome;
-    let headers = |headers: &[(String, String)]| -> Value { headers.iter().map(|(k, v)| json!([k, v])).collect() };
     let millis = |micros: u64| micros as f64 / 1_000.0;
     json!({
         "n": attempt.n,
@@ -92,12 +91,12 @@ fn try_of(attempt: &Attempt, body: &[u8]) -> Value {
         "request": {
             "method": outcome.request.method,
             "url": outcome.request.url,
-            "headers": headers(&outcome.request.headers),
+            "headers": outcome.request.headers,
             "body": String::from_utf8_lossy(body),
         },
         "response": outcome.response.as_ref().map(|response| json!({
             "status": response.status,
-            "headers": headers(&response.headers),
+            "headers": response.headers,
             "body": String::from_utf8_lossy(&response.body),
             "truncated": response.truncated,
         })),
@@ -269,7 +268,7 @@ mod tests {
             status: Some(500),
             error: Some(ErrorClass::Timeout),
             detail: Some("late".to_owned()),
-            request: RequestSeen { method: "POST".to_owned(), url: "http://a/".to_owned(), headers: headers.clone() },
+            request: RequestSeen { method: "POST".into(), url: "http://a/".into(), headers: headers.clone().into() },
             response: Some(ResponseSeen { status: 500, headers, body: b"no".to_vec(), truncated: true }),
             phases: Phases { head_us: Some(1), total_us: 2 },
         };
