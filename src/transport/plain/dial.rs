@@ -78,7 +78,10 @@ async fn in_turn(
 }
 
 /// The first of both that connects; `first`'s error where neither does.
-async fn race<F: Future<Output = Result<TcpStream, io::Error>>>(first: F, second: F) -> Result<TcpStream, io::Error> {
+async fn race(
+    first: impl Future<Output = Result<TcpStream, io::Error>>,
+    second: impl Future<Output = Result<TcpStream, io::Error>>,
+) -> Result<TcpStream, io::Error> {
     let (mut first, mut second) = (pin!(first), pin!(second));
     let alone = tokio::select! {
         biased;
@@ -110,4 +113,62 @@ async fn connect(addr: SocketAddr, source_ip: Option<IpAddr>) -> Result<TcpStrea
     let stream = socket.connect(addr).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const AT_MOST: Duration = Duration::from_secs(20);
+
+    /// A listener at 127.0.0.1 only, and its port.
+    fn listener() -> (std::net::TcpListener, u16) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        (listener, port)
+    }
+
+    fn addrs(ips: &[&str]) -> Vec<SocketAddr> {
+        ips.iter().map(|ip| SocketAddr::new(ip.parse().expect("address"), 0)).collect()
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_leads_to_the_next() {
+        let (listener, port) = listener();
+        let stream = in_turn(addrs(&["127.0.0.2", "127.0.0.1"]), port, None, AT_MOST).await.expect("a connection");
+        assert_eq!(stream.peer_addr().ok(), listener.local_addr().ok());
+        let refused = in_turn(addrs(&["127.0.0.2", "127.0.0.3"]), port, None, AT_MOST).await;
+        assert_eq!(refused.expect_err("nobody listens").kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn connections_come_from_the_source_address() {
+        let (_listener, port) = listener();
+        let source = "127.0.0.9".parse().expect("address");
+        let stream = in_turn(addrs(&["127.0.0.1"]), port, Some(source), AT_MOST).await.expect("a connection");
+        assert_eq!(stream.local_addr().expect("bound").ip(), source);
+        assert!(stream.nodelay().expect("a socket"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_family_that_refuses_or_hangs_leads_to_the_other() {
+        let (_listener, port) = listener();
+        let heard = || in_turn(addrs(&["127.0.0.1"]), port, None, AT_MOST);
+        let deaf = || in_turn(addrs(&["127.0.0.2"]), port, None, AT_MOST);
+        race(deaf(), heard()).await.expect("the first refuses");
+        race(pending(), heard()).await.expect("the first hangs");
+        race(heard(), pending()).await.expect("the second hangs");
+        race(
+            async {
+                real_sleep(HEAD_START * 2).await;
+                heard().await
+            },
+            deaf(),
+        )
+        .await
+        .expect("the second refuses");
+        assert!(race(deaf(), deaf()).await.is_err());
+    }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use ::http::Version;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body_util::Full;
@@ -33,6 +34,8 @@ pub(super) struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it has ended.
     connection: Option<http1::Connection<Wire, Full<Bytes>>>,
+    /// Whether the last answer was of HTTP/1.1. To a peer of HTTP/1.0 the next request would be put differently.
+    current: bool,
     bell: Arc<Bell>,
     /// Rings the bell. The connection never sees another waker, so a parked one does not hold on to a task that has
     /// ended, and an attempt that takes it over has nothing to register anew.
@@ -55,7 +58,7 @@ impl Line {
         // Bodies are small: copying one beside the head is cheaper than a write of two pieces.
         let (sender, connection) = http1::Builder::new().writev(false).handshake(wire).await?;
         let waker = Waker::from(Arc::clone(&bell));
-        Ok(Box::new(Line { sender, connection: Some(connection), bell, waker }))
+        Ok(Box::new(Line { sender, connection: Some(connection), current: true, bell, waker }))
     }
 
     /// Sends `request` and takes the answer down, until its end or until it is more than is kept.
@@ -69,7 +72,7 @@ impl Line {
     ) -> Result<(), Broken> {
         let mut response = pin!(self.sender.try_send_request(request));
         let mut body: Option<Incoming> = None;
-        let (connection, bell, waker) = (&mut self.connection, &self.bell, &self.waker);
+        let Line { connection, current, bell, waker, .. } = self;
         std::future::poll_fn(|cx| {
             bell.task.register(cx.waker());
             let mut ringing = Context::from_waker(waker);
@@ -85,6 +88,7 @@ impl Line {
                     match response.as_mut().poll(&mut quiet) {
                         Poll::Ready(Ok(response)) => {
                             let (head, incoming) = response.into_parts();
+                            *current = head.version == Version::HTTP_11;
                             answer.begin(head.status, head.headers, watch);
                             body = Some(incoming);
                             moved = true;
@@ -137,7 +141,7 @@ impl Line {
             }
         }
         self.bell.rested.store(true, Ordering::Relaxed);
-        self.connection.is_some() && self.sender.is_ready()
+        self.current && self.connection.is_some() && self.sender.is_ready()
     }
 }
 
