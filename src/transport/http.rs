@@ -133,32 +133,32 @@ impl HttpTransport {
         &self,
         endpoint: &Endpoint,
         message: &Message,
-        request: &Prepared,
+        prepared: &Prepared,
         target: &Target,
     ) -> Outcome {
         let watch = Stopwatch::start();
-        let (headers, seen) = request.request(&message.body);
+        let (headers, seen) = prepared.request(&message.body);
         let mut answer = Answer::new(endpoint.response_body_max);
-        let guard = self.guard(request);
-        let exchange =
-            self.plain.exchange(target, guard, headers, &message.body, endpoint.timeout, &mut answer, &watch);
+        let guard = self.guard(prepared);
+        let request = target.request(headers, &message.body);
+        let exchange = self.plain.exchange(target, guard, request, endpoint.timeout, &mut answer, &watch);
         let end = tokio::time::timeout(endpoint.timeout, exchange).await.unwrap_or(End::Late(endpoint.timeout));
-        answer.outcome(end, seen, &watch, &request.redactor)
+        answer.outcome(end, seen, &watch, &prepared.redactor)
     }
 
-    async fn attempt_secure(&self, endpoint: &Endpoint, message: &Message, request: &Prepared) -> Outcome {
+    async fn attempt_secure(&self, endpoint: &Endpoint, message: &Message, prepared: &Prepared) -> Outcome {
         let watch = Stopwatch::start();
-        let (headers, seen) = request.request(&message.body);
+        let (headers, seen) = prepared.request(&message.body);
         let mut answer = Answer::new(endpoint.response_body_max);
-        let guard = self.guard(request);
-        let exchange = self.secure.exchange(&request.url, headers, &message.body, guard, &mut answer, &watch);
+        let guard = self.guard(prepared);
+        let exchange = self.secure.exchange(&prepared.url, headers, &message.body, guard, &mut answer, &watch);
         let end = tokio::time::timeout(endpoint.timeout, exchange).await.unwrap_or(End::Late(endpoint.timeout));
-        answer.outcome(end, seen, &watch, &request.redactor)
+        answer.outcome(end, seen, &watch, &prepared.redactor)
     }
 
     /// Asked at each attempt: where this server listens is known only after the first endpoints are.
-    fn guard(&self, request: &Prepared) -> Guard {
-        self.rules.guard(request.url.port_or_known_default().unwrap_or(0), request.url.path())
+    fn guard(&self, prepared: &Prepared) -> Guard {
+        self.rules.guard(prepared.url.port_or_known_default().unwrap_or(0), prepared.url.path())
     }
 }
 

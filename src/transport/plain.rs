@@ -46,6 +46,17 @@ pub(super) struct Target {
     guarded: (Place, Arc<Resting>),
 }
 
+impl Target {
+    /// A request with these headers, which lack its length only.
+    pub(super) fn request(&self, headers: HeaderMap, body: &Bytes) -> Request {
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
 impl Plain {
     /// `open` and `guarded` say where connections may go.
     pub(super) fn new(open: Resolver, guarded: Resolver) -> Self {
@@ -68,13 +79,12 @@ impl Plain {
         Ok(Target { uri, open: at(Guard::Open), guarded: at(Guard::OwnApi) })
     }
 
-    /// Sends one request and takes the answer down. The caller holds the deadline, which is `at_most` from now.
+    /// Sends `request` to `target` and takes the answer down. The caller holds the deadline, which is `at_most` from now.
     pub(super) async fn exchange(
         &self,
         target: &Target,
         guard: Guard,
-        headers: HeaderMap,
-        body: &Bytes,
+        mut request: Request,
         at_most: Duration,
         answer: &mut Answer,
         watch: &Stopwatch,
@@ -83,16 +93,13 @@ impl Plain {
             Guard::Open => (&self.open, &target.open),
             Guard::OwnApi => (&self.guarded, &target.guarded),
         };
-        let mut request = Request::new(Full::new(body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = target.uri.clone();
-        *request.headers_mut() = headers;
         loop {
             let rested = resting.take();
             let fresh = rested.is_none();
             let mut line = match rested {
                 Some(line) => line,
-                None => match self.line(place, target.uri.path(), resolver, at_most).await {
+                // Boxed, because it is large and rare: each attempt would carry it.
+                None => match Box::pin(self.line(place, target.uri.path(), resolver, at_most)).await {
                     Ok(line) => line,
                     Err(end) => return end,
                 },

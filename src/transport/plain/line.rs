@@ -27,7 +27,7 @@ use crate::clock::Stopwatch;
 use crate::transport::answer::Answer;
 
 /// What goes out.
-pub(super) type Request = ::http::Request<Full<Bytes>>;
+pub(in crate::transport) type Request = ::http::Request<Full<Bytes>>;
 
 /// A connection on which at most one request is under way.
 pub(super) struct Line {

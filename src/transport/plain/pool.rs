@@ -51,7 +51,12 @@ pub(super) struct Resting {
 impl Pools {
     /// The connections of `place`.
     pub(super) fn of(&self, place: Place) -> Arc<Resting> {
-        Arc::clone(lock(&self.shared.places).entry(place).or_default())
+        let mut places = lock(&self.shared.places);
+        // Hosts come and go, and one that never answers leaves nothing to sweep: now and then they are looked over.
+        if places.len().is_power_of_two() && !places.contains_key(&place) {
+            places.retain(|_, resting| Arc::strong_count(resting) > 1 || !lock(&resting.lines).is_empty());
+        }
+        Arc::clone(places.entry(place).or_default())
     }
 
     /// Lets `line` rest.
