@@ -19,7 +19,7 @@
 //! does happen and not a byte of the request was written yet, another connection is taken, unseen by the receiver;
 //! where a byte was, the attempt has failed.
 //!
-//! There are two ways to send: [`super::plain`] for `http://`, where volume goes, and [`super::secure`] for
+//! There are two ways to send: `plain` for `http://`, where volume goes, and `secure` for
 //! `https://`. What goes out and what is told of it is the same for both.
 
 use std::fmt;
