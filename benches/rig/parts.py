@@ -47,13 +47,15 @@ def oha(url, seconds, *options):
     return sum(read["statusCodeDistribution"].values()) / read["summary"]["total"]
 
 
-def blast(url, body, connections, seconds=None, count=None, rate=None):
+def blast(url, body, connections, seconds=None, count=None, rate=None, headers=()):
     """Posts as fast as answers come, or at a rate: what became of it."""
     argv = [os.environ["BLAST"], "--url", url, "--conns", str(connections), "--body", body, "--json"]
     bound = seconds or 60
     argv += ["--secs", str(bound)]
     argv += ["--count", str(count)] if count else []
     argv += ["--rate", str(rate)] if rate else []
+    for header in headers:
+        argv += ["--header", header]
     read = json.loads(run(argv, bound + 30)[0])
     if read["ok"] != read["done"]:
         raise RuntimeError(f"not every request was taken: {read['codes']}")
