@@ -4,8 +4,8 @@
     SINK=path/to/sink BLAST=path/to/blast benches/curves.py [--out docs/curves] [--machine TEXT] [--date TEXT]
 
 Takes three to five minutes, ends by itself, and leaves nothing behind but what it writes: curves.json with the raw
-figures, and backlog.svg, endpoints.svg, payload.svg, connections.svg. SINK and BLAST as path.sh has them. Settings of the
-environment, with their defaults: ONLY= (names of curves; all), FULL= (1: up to 10,000,000 pending and 10,000 webhooks,
+figures, and backlog.svg, endpoints.svg, payload.svg, connections.svg. SINK and BLAST as path.sh has them. Settings of
+the environment, with their defaults: ONLY= (names of curves; all), FULL= (1: to 10,000,000 pending and 10,000 webhooks,
 half an hour), SECS=3 (of each rate), PORT=9951, LIMIT=1500, UNDERSTUDY= (the program; else the release build).
 """
 
@@ -54,7 +54,7 @@ CARDS = {
     ),
     "payload": (
         "What long bodies cost",
-        "One webhook, 64 producers over HTTP; a submission is as long as the body that shows it again, and is kept too.",
+        "One webhook, 64 producers over HTTP; a submission is as long as the body that shows it, and is kept too.",
         "KiB of a webhook's body",
         (RATE, FLOW, MEMORY, EACH),
     ),

@@ -11,7 +11,7 @@
 #   ONLY=       rows to take, "G1 G6 G13"; all of them
 #   REPEAT=3    turns of G1 to G5, and of the yardstick between
 #   SECS=5      seconds of each rate
-#   FULL=       1: 10,000,000 pending as well, and rounds of 1,000,000; an hour, and some GB of disk
+#   FULL=       1: 10,000,000 pending as well, and rounds of 1,000,000; an hour, and 30 GB of disk
 #   OUT=        a file for the same as JSON
 #   PORT=9941   the first of ten ports
 #   LIMIT=2400  seconds after which it gives up

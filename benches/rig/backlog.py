@@ -4,13 +4,16 @@ The backlog is owed to webhooks of the live environment, which are paused; what 
 sandbox. 100,000 events make it, each owed to a tenth or a hundredth of as many webhooks as there are deliveries to be.
 """
 
+import shutil
 import threading
 import time
 
+from rig import tools
 from rig.parts import Server, throughput, webhook
 from rig.tools import disk, say, wait_for
 
 EVENTS = 100_000
+FREE = 4 << 30  # of the disk, for others
 
 
 class Watch:
@@ -36,6 +39,13 @@ class Watch:
         return self.most
 
 
+def room(bytes):
+    """Refuses to fill the disk that others use too."""
+    free = shutil.disk_usage(tools.work).free
+    if free < bytes + FREE:
+        raise OSError(f"needs {bytes / 2**30:.0f} GiB of disk, and some for others: {free / 2**30:.0f} GiB are free")
+
+
 def fill(server, names, pending):
     """Makes that many pending deliveries for paused webhooks; deliveries per second that were accepted."""
     before = server.deliveries()["accepted"]
@@ -54,6 +64,7 @@ def fill(server, names, pending):
 def measure(table, sink, ports, pending, seconds):
     """G8, G9 and G11, with so many pending."""
     say(f"{pending:,} pending")
+    room(pending * 2_500)
     names = [f"back-{n}" for n in range(max(1, pending // EVENTS))]
     hooks = [webhook("sink", sink.url("/hook"), max_in_flight=256)]
     hooks += [webhook(name, sink.url("/back"), environment="live", max_in_flight=256) for name in names]
@@ -101,6 +112,7 @@ def measure(table, sink, ports, pending, seconds):
 
 def creep(table, sink, ports, deliveries, rounds):
     """G13: fills and drains; between rounds the retention passes on the provider's clock, which is moved by hand."""
+    room(deliveries * rounds * 2_000)
     names = [f"w-{n}" for n in range(50)]
     head = '[outbox]\nretention = "1h"\n[clock]\nmode = "manual"\n'
     hooks = [webhook(name, sink.url("/creep"), environment="live", max_in_flight=16) for name in names]
@@ -112,15 +124,19 @@ def creep(table, sink, ports, deliveries, rounds):
         fill(server, names, deliveries)
         filled = disk(server.data)
         server.pause(names, "resume")
-        server.drained(seconds=300)
+        server.drained(seconds=900)
         server.ask("POST", "clock", {"advance": "3h"})
         sizes.append((filled, *settled(server.data)))
+    server.stop()
+    server.start()
+    again = settled(server.data)
     server.stop()
     total = [tree + archive for _, tree, archive in sizes]
     mib = lambda values: ", ".join(f"{value / 2**20:,.0f}" for value in values)
     table.goal("G13", f"{total[-1] / 2**20:,.0f} MiB", total[-1] / total[0])
     table.note(f"rounds of {deliveries:,} deliveries: MiB after each", mib(total), "G13")
     table.note("of which the archive", mib(archive for _, _, archive in sizes), "G13")
+    table.note("after a stop and a start", mib([sum(again)]), "G13")
     table.note("when filled", mib(filled for filled, _, _ in sizes), "G13")
 
 

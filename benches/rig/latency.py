@@ -21,6 +21,7 @@ import time
 from rig.tools import HOST, quantile
 
 WARM_UP = 100
+LAST = 3  # so many seconds the last webhook may take
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 REFERENCE = re.compile(rb"r-(\d{8})")
 
@@ -108,7 +109,7 @@ def spans(receiver_port, post_to, path, seconds, rate=100):
         gc.disable()
         times = post(post_to, path, bodies, rate)
         gc.enable()
-        time.sleep(1)
+        time.sleep(LAST)
         ours.send("end")
         arrived = ours.recv() if ours.poll(10) else {}
     finally:
@@ -116,7 +117,7 @@ def spans(receiver_port, post_to, path, seconds, rate=100):
         receiver.join(5)
     missing = [number for number in range(count) if number not in arrived]
     if missing:
-        raise RuntimeError(f"{len(missing)} of {count} webhooks did not arrive within a second")
+        raise RuntimeError(f"{len(missing)} of {count} webhooks did not arrive within {LAST} s")
     measured = [(arrived[number], *times[number]) for number in range(WARM_UP, count)]
     from_post = [(at - sent) / 1e6 for at, sent, _ in measured]
     return from_post, [(at - answered) / 1e6 for at, _, answered in measured]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -74,14 +75,18 @@ def webhook(name, url, **keys):
 
 
 class Server:
-    """`understudy serve` as QoreID, with a data directory of its own."""
+    """`understudy serve` as QoreID, with a data directory of its own, which goes when the next one is made."""
 
     count = 0
-    running = []
+    all = []
 
     def __init__(self, port, webhooks, head=""):
+        ended = [server for server in Server.all if not server.runs()]
+        for server in ended:
+            shutil.rmtree(server.data, ignore_errors=True)
+        Server.all = [server for server in Server.all if server not in ended] + [self]
         Server.count += 1
-        self.port = port
+        self.port, self.child = port, None
         self.data = f"{tools.work}/data-{Server.count}"
         self.config = f"{tools.work}/serve-{Server.count}.toml"
         with open(self.config, "w") as file:
@@ -94,8 +99,7 @@ class Server:
         argv = [os.environ["UNDERSTUDY"], "--config", self.config, "--data-dir", self.data, "--log-level", "error"]
         began = time.perf_counter()
         argv += ["serve", "--listen", f"{HOST}:{self.port}"]
-        self.child = child = start(argv, "serve")
-        Server.running.append(child)
+        self.child = start(argv, "serve")
         wait_for("understudy serve", self.ready, 300, every=0.002)
         return time.perf_counter() - began
 
@@ -107,6 +111,10 @@ class Server:
             return ask(self.port, "GET", "/readyz", timeout=5)[0] == 200
         except OSError:
             return False
+
+    def runs(self):
+        """Whether its process lives."""
+        return self.child is not None and self.child.poll() is None
 
     def url(self):
         """Where stimuli are posted."""
@@ -157,10 +165,9 @@ class Server:
     @staticmethod
     def end_all():
         """Kills those that run: what they were for has failed."""
-        for child in Server.running:
-            if child.poll() is None:
-                child.kill()
-                child.wait(10)
+        for server in Server.all:
+            if server.runs():
+                server.kill()
 
 
 def throughput(server, sink, producers, seconds, leave=0):
