@@ -18,7 +18,7 @@ import time
 
 sys.dont_write_bytecode = True
 from rig import curve, plot, tools
-from rig.parts import Server, Sink
+from rig.parts import Sink
 from rig.tools import say, setting
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -133,7 +133,7 @@ def main():
         except (RuntimeError, OSError, KeyError, ValueError) as error:
             failed.append(f"{name}: {error}")
             say(f"FAILED {failed[-1]}")
-            Server.end_all()
+            tools.end_but(sink.child)
             continue
         write(f"{given.out}/{name}.svg", draw(name, curves[name], caption))
         write(path, json.dumps({"caption": caption, "full": full, "curves": curves}, indent=1) + "\n")

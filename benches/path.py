@@ -59,7 +59,7 @@ def main():
         except (RuntimeError, OSError, KeyError, ValueError) as error:
             failed.append(f"{' '.join(names)}: {type(error).__name__}: {error}")
             say(f"FAILED {failed[-1]}")
-            Server.end_all()
+            tools.end_but(sink.child)
             return None
 
     sink = Sink(ports.sink)

@@ -162,13 +162,6 @@ class Server:
         self.child.send_signal(signal.SIGKILL)
         self.child.wait(10)
 
-    @staticmethod
-    def end_all():
-        """Kills those that run: what they were for has failed."""
-        for server in Server.all:
-            if server.runs():
-                server.kill()
-
 
 def throughput(server, sink, producers, seconds, leave=0):
     """Stimuli from so many producers, to delivered webhooks: deliveries per second, from the first to the last."""

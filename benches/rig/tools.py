@@ -51,13 +51,18 @@ def begin(limit):
     return work
 
 
+def end_but(*kept):
+    """Ends what was started, but for some: what the rest was for has failed, or is over."""
+    for child in children:
+        if child not in kept and child.poll() is None:
+            child.kill()
+            child.wait(10)
+
+
 def end():
     """Ends what was started, and removes what was written."""
     signal.alarm(0)
-    for child in children:
-        if child.poll() is None:
-            child.kill()
-            child.wait(10)
+    end_but()
     shutil.rmtree(work, ignore_errors=True)
 
 
