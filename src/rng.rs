@@ -21,15 +21,15 @@ impl Seed {
 
     /// The draws at the place that `parts` name.
     pub fn draw(self, parts: &[&[u8]]) -> Draw {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"understudy/1");
-        hasher.update(&self.0.to_le_bytes());
+        let mut place = Vec::with_capacity(20 + parts.iter().map(|part| 8 + part.len()).sum::<usize>());
+        place.extend_from_slice(b"understudy/1");
+        place.extend_from_slice(&self.0.to_le_bytes());
         for part in parts {
             // Length first, so that ["ab", "c"] and ["a", "bc"] are two places.
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
+            place.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            place.extend_from_slice(part);
         }
-        Draw(hasher.finalize_xof())
+        Draw(Numbers::Unasked(place))
     }
 }
 
@@ -40,12 +40,23 @@ impl fmt::Display for Seed {
 }
 
 /// A stream of random numbers at one place of a run.
-pub struct Draw(blake3::OutputReader);
+pub struct Draw(Numbers);
+
+/// Most draws are handed out and never asked: they cost no more than their place.
+enum Numbers {
+    Unasked(Vec<u8>),
+    Drawn(Box<blake3::OutputReader>),
+}
 
 impl Draw {
     /// Fills `bytes`.
     pub fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill(bytes);
+        if let Numbers::Unasked(place) = &self.0 {
+            self.0 = Numbers::Drawn(Box::new(blake3::Hasher::new().update(place).finalize_xof()));
+        }
+        if let Numbers::Drawn(reader) = &mut self.0 {
+            reader.fill(bytes);
+        }
     }
 
     /// Any 64-bit number.

@@ -324,9 +324,9 @@ impl Driver<'_> {
     /// Deliveries that are owed, as long as some are due or under way. Those that only wait for their retry's instant keep
     /// nobody from leaping there.
     fn owed(&self) -> u64 {
-        let (now, horizon) = (self.run.app.now(), self.run.app.outbox.horizon());
-        let busy = horizon.lanes.iter().any(|lane| lane.in_flight > 0 || lane.next_due.is_some_and(|due| due <= now));
-        if busy { horizon.lanes.iter().map(|lane| lane.waiting + lane.in_flight).sum() } else { 0 }
+        let (now, lanes) = (self.run.app.now(), self.run.app.outbox.lanes());
+        let busy = lanes.iter().any(|lane| lane.in_flight > 0 || lane.next_due.is_some_and(|due| due <= now));
+        if busy { lanes.iter().map(|lane| lane.waiting + lane.in_flight).sum() } else { 0 }
     }
 
     /// Lets what is owed come, retries included as far as there is time for them.

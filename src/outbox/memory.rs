@@ -15,7 +15,7 @@ use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, Mail};
 use crate::outbox::{
     Claim, Commit, Committed, DeliveryQuery, DueDeadlineRow, DueDelivery, DueMail, EventRecord, Horizon, JourneyQuery,
-    Lease, Ledger, NewKey, Note, Outbox, OutboxError, Page, Settlement, rules,
+    LaneStatus, Lease, Ledger, NewKey, Note, Outbox, OutboxError, Page, Settlement, rules,
 };
 use crate::provider::{DeadlineKind, Environment, Journey};
 use state::State;
@@ -205,6 +205,10 @@ impl Outbox for MemoryOutbox {
 
     fn horizon(&self) -> Horizon {
         self.lock().horizon()
+    }
+
+    fn lanes(&self) -> Vec<LaneStatus> {
+        self.lock().lane_statuses()
     }
 
     fn changed(&self) -> watch::Receiver<u64> {

@@ -41,7 +41,7 @@ use crate::message::{Attempt, Delivery, Mail};
 use crate::outbox::record::Row;
 use crate::outbox::{
     Claim, Commit, Committed, DeliveryQuery, DueDeadlineRow, DueDelivery, DueMail, EventRecord, Horizon, JourneyQuery,
-    Lease, Ledger, NewKey, Note, OpenError, Outbox, OutboxError, Page, Settlement, rules,
+    LaneStatus, Lease, Ledger, NewKey, Note, OpenError, Outbox, OutboxError, Page, Settlement, rules,
 };
 use crate::provider::{DeadlineKind, Environment, Journey};
 use follow::Follower;
@@ -288,6 +288,11 @@ impl Outbox for SledOutbox {
         let horizon = self.core.live().horizon(&self.core.table);
         // The trait has no error here; a store that fails says so through `broken`.
         self.core.noted(horizon).unwrap_or_default()
+    }
+
+    fn lanes(&self) -> Vec<LaneStatus> {
+        let lanes = self.core.live().lane_statuses(&self.core.table);
+        self.core.noted(lanes).unwrap_or_default()
     }
 
     fn changed(&self) -> watch::Receiver<u64> {

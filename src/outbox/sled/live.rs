@@ -193,21 +193,22 @@ impl Live {
         }
     }
 
-    pub(super) fn horizon(&mut self, table: &Table) -> Result<Horizon, OutboxError> {
-        let mut horizon = Horizon::default();
-        let mut rows = Rows(table);
+    pub(super) fn lane_statuses(&mut self, table: &Table) -> Result<Vec<LaneStatus>, OutboxError> {
+        let mut lanes = Vec::new();
         for (webhook, lane) in &self.names {
             let (pending, in_flight) = (self.queue.pending(*lane), self.queue.leased(*lane));
             if pending > 0 {
-                let next_due = self.queue.next_due(*lane, &mut rows)?;
-                horizon.lanes.push(LaneStatus {
-                    webhook: webhook.clone(),
-                    waiting: pending - in_flight,
-                    in_flight,
-                    next_due,
-                });
+                let next_due = self.queue.next_due(*lane, &mut Rows(table))?;
+                let waiting = pending - in_flight;
+                lanes.push(LaneStatus { webhook: webhook.clone(), waiting, in_flight, next_due });
             }
         }
+        Ok(lanes)
+    }
+
+    pub(super) fn horizon(&mut self, table: &Table) -> Result<Horizon, OutboxError> {
+        let mut horizon = Horizon { lanes: self.lane_statuses(table)?, ..Horizon::default() };
+        let mut rows = Rows(table);
         for kind in DeadlineKind::ALL {
             let mut next = None;
             for lane in rules::deadline_lanes(kind) {

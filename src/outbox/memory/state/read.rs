@@ -167,7 +167,7 @@ impl State {
         }
     }
 
-    pub(in crate::outbox) fn horizon(&mut self) -> Horizon {
+    pub(in crate::outbox) fn lane_statuses(&mut self) -> Vec<LaneStatus> {
         let mut lanes = Vec::new();
         for (webhook, lane) in &self.lane_numbers {
             let (pending, in_flight) = (self.queue.pending(*lane), self.queue.leased(*lane));
@@ -177,6 +177,11 @@ impl State {
                 lanes.push(LaneStatus { webhook: webhook.clone(), waiting, in_flight, next_due });
             }
         }
+        lanes
+    }
+
+    pub(in crate::outbox) fn horizon(&mut self) -> Horizon {
+        let lanes = self.lane_statuses();
         let mut earliest = |kind| rules::deadline_lanes(kind).filter_map(|lane| self.next_due(lane)).min();
         let deadlines = DeadlineKind::ALL.into_iter().filter_map(|kind| Some((kind, earliest(kind)?))).collect();
         let all_deadlines = DeadlineKind::ALL.into_iter().flat_map(rules::deadline_lanes);
