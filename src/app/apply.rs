@@ -11,9 +11,10 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::app::App;
 use crate::clock::{Clock as _, Timestamp};
+use crate::delivery::endpoints::Route;
 use crate::delivery::engine::{Input, LaneKey};
 use crate::ids::{EventId, JourneyId};
-use crate::message::{Endpoint, Form, Message};
+use crate::message::{Form, Message};
 use crate::outbox::{Commit, DueDeadlineRow, NewDelivery, NewKey, NewMessage, Note, OutboxError};
 use crate::provider::{
     self, Context, Deadline, DeadlineKind, Dialect, Environment, Event, Journey, Rejected, Rendered, StartError,
@@ -223,12 +224,11 @@ impl App {
     /// Renders each event once per dialect that is spoken, and addresses it to the endpoints that want it. An event that
     /// no dialect spoken here knows is none: it gets no number.
     fn messages(&self, journey: &Journey, first: u64, events: &[Event], now: Timestamp) -> Vec<NewMessage> {
-        let endpoints = self.endpoints.all();
         let mut messages = Vec::with_capacity(events.len());
         for event in events {
             let sequence = first + messages.len() as u64;
             let event_id = EventId::mint(self.seed, journey.id, sequence);
-            messages.extend(self.message(journey, event, event_id, sequence, &endpoints, now));
+            messages.extend(self.message(journey, event, event_id, sequence, now));
         }
         messages
     }
@@ -239,21 +239,26 @@ impl App {
         event: &Event,
         event_id: EventId,
         sequence: u64,
-        endpoints: &[Arc<Endpoint>],
         now: Timestamp,
     ) -> Option<NewMessage> {
-        let others =
-            endpoints.iter().map(|e| e.dialect).filter(|dialect| *dialect != self.dialect).collect::<BTreeSet<_>>();
+        let spoken_here = self.endpoints.spoken();
+        let others = spoken_here.iter().copied().filter(|dialect| *dialect != self.dialect);
         let dialects = std::iter::once(self.dialect).chain(others);
         let spoken: Vec<(Dialect, Rendered)> =
             dialects.filter_map(|d| Some((d, provider::render(event, event_id, journey, d)?))).collect();
-        let to = endpoints.iter().filter_map(|e| {
-            let form = spoken.iter().position(|(dialect, _)| *dialect == e.dialect)?;
-            let wanted = e.wants(spoken[form].1.event_type, journey.environment);
-            let webhook = Arc::from(e.name.as_str());
-            wanted.then(|| NewDelivery { webhook, due_at: now, ordered: e.ordered, form: form as u8 })
-        });
-        let to = to.collect();
+        let mut to = Vec::new();
+        for (form, (dialect, rendered)) in spoken.iter().enumerate() {
+            let routes = self.endpoints.wanting(*dialect, journey.environment, rendered.event_type);
+            let owed = |Route { webhook, ordered }: &Route| NewDelivery {
+                webhook: webhook.clone(),
+                due_at: now,
+                ordered: *ordered,
+                form: form as u8,
+            };
+            to.extend(routes.iter().map(owed));
+        }
+        // By name, whatever dialect they speak.
+        to.sort_by(|a, b| a.webhook.cmp(&b.webhook));
         let mut forms = spoken
             .into_iter()
             .map(|(_, rendered)| Form { event_type: rendered.event_type.to_owned(), body: rendered.body.into() });

@@ -28,8 +28,8 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock as _, ProviderClock, Timestamp};
+use crate::delivery::endpoints::Endpoints;
 use crate::delivery::engine::{Input, LaneKey};
-use crate::delivery::shell::Endpoints;
 use crate::message::Endpoint;
 use crate::outbox::Outbox;
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};

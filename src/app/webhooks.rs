@@ -14,7 +14,7 @@ use url::Url;
 use crate::app::App;
 use crate::app::vault::{self, Vault};
 use crate::clock::Clock as _;
-use crate::delivery::shell::Endpoints;
+use crate::delivery::endpoints::Endpoints;
 use crate::ids::EventId;
 use crate::message::{Auth, DeliveryState, Endpoint, Message, Outcome, Success};
 use crate::outbox::{DeliveryQuery, Note, Outbox, OutboxError};

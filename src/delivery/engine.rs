@@ -2,12 +2,13 @@
 //!
 //! It never holds more rows than it can start, so that a backlog of any size costs it nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::delivery::lane::{Lane, LaneSettings, Paused, Wants};
+use crate::delivery::waiting::Waiting;
 use crate::outbox::{DueDelivery, DueMail};
 
 /// A destination.
@@ -105,8 +106,12 @@ pub struct Engine {
     given_up: Vec<Work>,
     /// A wake-up time came.
     woke: bool,
-    /// Lanes whose wish may have changed since the last look, and all that wait for an instant.
-    waiting: BTreeMap<LaneKey, Wants>,
+    /// Lanes that wait for an instant, of either time.
+    waiting: Waiting<Timestamp>,
+    waiting_real: Waiting<Duration>,
+    /// Lanes that were held up by the whole house's bound, the longest first.
+    held_up: VecDeque<LaneKey>,
+    is_held_up: BTreeSet<LaneKey>,
     global_max: usize,
     in_flight: usize,
     stopped: bool,
@@ -120,7 +125,10 @@ impl Engine {
             touched: BTreeSet::new(),
             given_up: Vec::new(),
             woke: false,
-            waiting: BTreeMap::new(),
+            waiting: Waiting::default(),
+            waiting_real: Waiting::default(),
+            held_up: VecDeque::new(),
+            is_held_up: BTreeSet::new(),
             global_max,
             in_flight: 0,
             stopped: false,
@@ -140,7 +148,6 @@ impl Engine {
             Input::Work { lane, due } => self.with(lane, |l| l.hear(due)),
             Input::Claimed { lane, rows, next_due } => self.with(lane, |l| l.claimed(rows, next_due)),
             Input::Ended { lane, again } => {
-                let full = self.in_flight >= self.global_max;
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.with(lane, |l| {
                     l.ended();
@@ -148,9 +155,6 @@ impl Engine {
                         l.hear(due);
                     }
                 });
-                if full {
-                    self.touch_all();
-                }
             }
             Input::Woke => self.woke = true,
             Input::Stop => {
@@ -158,7 +162,8 @@ impl Engine {
                 for lane in self.lanes.values_mut() {
                     self.given_up.extend(lane.drain());
                 }
-                self.waiting.clear();
+                self.waiting = Waiting::default();
+                self.waiting_real = Waiting::default();
             }
         }
     }
@@ -167,25 +172,28 @@ impl Engine {
     pub fn decide(&mut self, now: Timestamp, real: Duration) -> Vec<Effect> {
         let mut effects: Vec<Effect> = self.given_up.drain(..).map(|work| Effect::Release { work }).collect();
         if std::mem::take(&mut self.woke) {
-            self.touch_due(now, real);
+            self.touched.extend(self.waiting.until(now));
+            self.touched.extend(self.waiting_real.until(real));
         }
         for key in std::mem::take(&mut self.touched) {
             self.look_at(&key, now, real, &mut effects);
+        }
+        // Whoever is looked at here and is held up again waits behind the others.
+        for _ in 0..self.held_up.len() {
+            if self.in_flight >= self.global_max {
+                break;
+            }
+            if let Some(key) = self.held_up.pop_front() {
+                self.is_held_up.remove(&key);
+                self.look_at(&key, now, real, &mut effects);
+            }
         }
         effects
     }
 
     /// When to call with [`Input::Woke`] if nothing happens before.
     pub fn wake(&self) -> Wake {
-        let mut wake = Wake::default();
-        for wants in self.waiting.values() {
-            match *wants {
-                Wants::At(at) => wake.at = Some(wake.at.map_or(at, |known| known.min(at))),
-                Wants::AtReal(real) => wake.real = Some(wake.real.map_or(real, |known| known.min(real))),
-                Wants::Nothing | Wants::Claim(_) => {}
-            }
-        }
-        wake
+        Wake { at: self.waiting.first(), real: self.waiting_real.first() }
     }
 
     fn configure(&mut self, lanes: Vec<(LaneKey, LaneSettings)>) {
@@ -213,6 +221,7 @@ impl Engine {
         for (key, mut lane) in std::mem::replace(&mut self.lanes, kept) {
             self.given_up.extend(lane.drain());
             self.waiting.remove(&key);
+            self.waiting_real.remove(&key);
             if lane.in_flight() > 0 {
                 lane.pause();
                 self.lanes.insert(key, lane);
@@ -234,15 +243,6 @@ impl Engine {
         self.touched.extend(self.lanes.keys().cloned());
     }
 
-    fn touch_due(&mut self, now: Timestamp, real: Duration) {
-        let due = |wants: &Wants| match wants {
-            Wants::At(at) => *at <= now,
-            Wants::AtReal(at) => *at <= real,
-            Wants::Nothing | Wants::Claim(_) => false,
-        };
-        self.touched.extend(self.waiting.iter().filter(|(_, wants)| due(wants)).map(|(key, _)| key.clone()));
-    }
-
     /// Starts what can be started in a lane, and notes or does what it wants then.
     fn look_at(&mut self, key: &LaneKey, now: Timestamp, real: Duration, effects: &mut Vec<Effect>) {
         if self.stopped {
@@ -253,17 +253,19 @@ impl Engine {
             self.in_flight += 1;
             effects.push(Effect::Start { lane: key.clone(), work });
         }
+        self.waiting.remove(key);
+        self.waiting_real.remove(key);
         match lane.wants(now, real, self.global_max.saturating_sub(self.in_flight)) {
             Wants::Claim(limit) => {
                 lane.claiming();
-                self.waiting.remove(key);
                 effects.push(Effect::Claim { lane: key.clone(), limit });
             }
+            Wants::At(at) => self.waiting.insert(key, at),
+            Wants::AtReal(real) => self.waiting_real.insert(key, real),
             Wants::Nothing => {
-                self.waiting.remove(key);
-            }
-            wants => {
-                self.waiting.insert(key.clone(), wants);
+                if lane.wants(now, real, usize::MAX) != Wants::Nothing && self.is_held_up.insert(key.clone()) {
+                    self.held_up.push_back(key.clone());
+                }
             }
         }
     }

@@ -13,6 +13,8 @@
 //! one more lane.
 
 pub mod attempt;
+pub mod endpoints;
 pub mod engine;
 pub mod lane;
 pub mod shell;
+mod waiting;

@@ -9,19 +9,17 @@
 //! Stopping has two stages: `stop_claiming` starts nothing more and lets attempts end; `abort` gives the rest back
 //! unsettled and uncounted. A broken outbox ends the loop with an error, and with it the process.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, RwLock};
+use std::collections::HashMap;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Stopwatch, Timestamp, real_sleep};
 use crate::delivery::attempt::{self, Bench, Next};
+use crate::delivery::endpoints::Endpoints;
 use crate::delivery::engine::{Effect, Engine, Input, LaneKey, Work};
-use crate::delivery::lane::{LaneSettings, Paused};
-use crate::message::Endpoint;
 use crate::outbox::{DueMail, Lease, OutboxError};
 
 /// How many inputs may wait for the loop. A commit that finds the queue full waits: that is the back-pressure.
@@ -32,92 +30,6 @@ pub const GLOBAL_IN_FLIGHT: usize = 1_024;
 
 /// So much of what has happened is heard before it is decided on.
 const AT_ONCE: usize = 256;
-
-/// At most so many mails at once.
-const MAILS_IN_FLIGHT: usize = 4;
-
-/// The endpoints as they are configured now, and which of them stand.
-#[derive(Clone, Debug, Default)]
-pub struct Endpoints {
-    known: Arc<RwLock<Known>>,
-    changed: watch::Sender<()>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    by_name: BTreeMap<Arc<str>, Arc<Endpoint>>,
-    /// Names that stand, also of endpoints that are not there, or not yet.
-    paused: BTreeSet<Arc<str>>,
-}
-
-impl Endpoints {
-    /// Replaces them all; names that stand go on standing. An endpoint that is disabled stands as well.
-    pub fn replace(&self, endpoints: Vec<Endpoint>) {
-        let named = |endpoint: Endpoint| (Arc::from(endpoint.name.as_str()), Arc::new(endpoint));
-        self.write().by_name = endpoints.into_iter().map(named).collect();
-        self.changed.send_replace(());
-    }
-
-    /// Lets a name stand, or go on.
-    pub fn set_paused(&self, name: &str, paused: bool) {
-        let mut known = self.write();
-        match paused {
-            true => known.paused.insert(name.into()),
-            false => known.paused.remove(name),
-        };
-        drop(known);
-        self.changed.send_replace(());
-    }
-
-    /// Whether a name stands.
-    pub fn is_paused(&self, name: &str) -> bool {
-        self.read().paused.contains(name)
-    }
-
-    /// One, by name.
-    pub fn get(&self, name: &str) -> Option<Arc<Endpoint>> {
-        self.read().by_name.get(name).cloned()
-    }
-
-    /// All of them, by name.
-    pub fn all(&self) -> Vec<Arc<Endpoint>> {
-        self.read().by_name.values().cloned().collect()
-    }
-
-    /// Whether work for it is being started.
-    pub fn runs(&self, name: &str) -> bool {
-        let known = self.read();
-        known.by_name.get(name).is_some_and(|endpoint| endpoint.enabled) && !known.paused.contains(name)
-    }
-
-    /// Changes whenever one may have begun or ceased to run: await it, then look again.
-    pub fn changed(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
-    }
-
-    /// What the engine is told of them, the mail lane included.
-    pub fn lanes(&self) -> Input {
-        let mail = LaneSettings { max_in_flight: MAILS_IN_FLIGHT, spacing: None, paused: Paused::No };
-        let mut lanes = vec![(LaneKey::Mail, mail)];
-        let known = self.read();
-        for (name, endpoint) in &known.by_name {
-            let spacing = endpoint.rate_limit.map(|limit| spacing(limit.per_second));
-            let stands = !endpoint.enabled || known.paused.contains(name);
-            let paused = if stands { Paused::Yes } else { Paused::No };
-            let settings = LaneSettings { max_in_flight: endpoint.max_in_flight, spacing, paused };
-            lanes.push((LaneKey::Webhook(name.clone()), settings));
-        }
-        Input::Configured(lanes)
-    }
-
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Known> {
-        self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
 
 /// The two stages of stopping.
 #[derive(Clone, Debug, Default)]
@@ -309,29 +221,11 @@ impl Shell {
     }
 }
 
-/// The least time between two starts. A rate that comes to more than a year is as good as never.
-fn spacing(per_second: f64) -> Duration {
-    const YEAR: Duration = Duration::from_secs(365 * 86_400);
-    Duration::try_from_secs_f64(1.0 / per_second).map_or(YEAR, |spacing| spacing.min(YEAR))
-}
-
 fn lease_of(work: &Work) -> Lease {
     match work {
         Work::Delivery(due) => due.lease,
         Work::Mail(due) => match &**due {
             DueMail::Digest { lease, .. } | DueMail::Send { lease, .. } => *lease,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_rate_that_a_file_can_name_is_too_slow_to_be_kept() {
-        assert_eq!(spacing(50.0), Duration::from_millis(20));
-        assert_eq!(spacing(1e-300), Duration::from_secs(365 * 86_400));
-        assert_eq!(spacing(f64::MAX), Duration::ZERO);
     }
 }

@@ -143,16 +143,12 @@ impl Archive {
         (deliveries.unwrap_or(u64::MAX), events.unwrap_or(u64::MAX))
     }
 
-    /// The oldest segment to keep, when all before `horizon` is to go but what is still needed is not: deliveries
-    /// from `delivery` on and mails from `mail` on.
-    pub(in crate::outbox) fn oldest_to_keep(&self, horizon: Timestamp, delivery: u64, mail: u64) -> u32 {
+    /// The oldest segment to keep, when all before `horizon` is to go but what is `needed` is not.
+    pub(in crate::outbox) fn oldest_to_keep(&self, horizon: Timestamp, needed: Option<u32>) -> u32 {
         let shelf = self.read();
-        let over = |summary: &Summary| {
-            summary.newest < horizon
-                && (summary.created.greatest < delivery)
-                && (summary.mails.greatest < mail || summary.mails.least == u64::MAX)
-        };
-        shelf.sealed.iter().find(|(_, summary)| !over(summary)).map_or(shelf.active, |(number, _)| *number)
+        let over = |summary: &Summary| summary.newest < horizon;
+        let young = shelf.sealed.iter().find(|(_, summary)| !over(summary)).map_or(shelf.active, |(number, _)| *number);
+        needed.map_or(young, |needed| needed.min(young))
     }
 
     /// Forgets and deletes the segments before `first`.

@@ -11,6 +11,7 @@
 //!   H lane journey                   the ordered delivery of a journey that is at its turn, and how many wait
 //!   W lane                           an endpoint's name and its open digest
 //!   G digest index                   a digest's entries
+//!   S segment                        how much that is pending has its bytes in that segment of the archive
 //!   J number · I id · R reference    journeys
 //!   K hash                           idempotency keys
 //!   N name                           notes

@@ -15,6 +15,7 @@
 
 mod draft;
 mod follow;
+mod known;
 mod live;
 mod read;
 mod recent;
@@ -45,6 +46,7 @@ use crate::outbox::{
 };
 use crate::provider::{DeadlineKind, Environment, Journey};
 use follow::Follower;
+use recover::Opened;
 use shared::Core;
 use writer::Item;
 
@@ -81,12 +83,12 @@ impl SledOutbox {
     /// [`OpenError::Locked`] while another process has it; [`OpenError::Damaged`] when it holds less than was
     /// acknowledged, or cannot be read; [`OpenError::Format`] when another version wrote it; [`OpenError::Io`].
     pub fn open(dir: &Path, settings: SledSettings) -> Result<SledOutbox, OpenError> {
-        let opened = recover::open(dir, &settings)?;
-        let core = Arc::new(opened.core);
+        let Opened { core, archive, meta, known, files } = recover::open(dir, &settings)?;
+        let core = Arc::new(core);
         let (queue, items) = mpsc::channel(writer::QUEUE);
         let io = |error: std::io::Error| OpenError::Io { path: dir.display().to_string(), detail: error.to_string() };
-        let follower = Follower::start(core.clone(), opened.files).map_err(io)?;
-        let writer = writer::Writer::new(core.clone(), opened.archive, opened.meta, follower, settings.retention);
+        let follower = Follower::start(core.clone(), files).map_err(io)?;
+        let writer = writer::Writer::new(core.clone(), archive, meta, known, follower, settings.retention);
         let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || writer.run(items));
         Ok(SledOutbox { core, queue: Some(queue), writer: Some(thread.map_err(io)?) })
     }

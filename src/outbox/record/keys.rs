@@ -55,6 +55,15 @@ pub(in crate::outbox) fn turn(lane: u32, journey: JourneyId) -> Vec<u8> {
     key(b'H', &[&lane.to_be_bytes(), &journey.0])
 }
 
+pub(in crate::outbox) fn needed(segment: u32) -> Vec<u8> {
+    key(b'S', &[&segment.to_be_bytes()])
+}
+
+/// The segment in a key of [`needed`].
+pub(in crate::outbox) fn read_needed(key: &[u8]) -> Option<u32> {
+    key.strip_prefix(b"S").and_then(|number| number.try_into().ok()).map(u32::from_be_bytes)
+}
+
 pub(in crate::outbox) fn lane(lane: u32) -> Vec<u8> {
     key(b'W', &[&lane.to_be_bytes()])
 }

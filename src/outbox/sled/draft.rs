@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Core;
+use super::known::Known;
 use super::live::{Hot, Op};
 use super::view::View;
 use crate::clock::Timestamp;
@@ -25,11 +26,13 @@ pub(super) struct Draft<'a, 't> {
     pub(super) core: &'a Core,
     pub(super) view: View<'t>,
     pub(super) archive: &'a mut Appender,
-    pub(super) lanes: &'a mut BTreeMap<Arc<str>, u32>,
+    pub(super) known: &'a mut Known,
     pub(super) meta: Meta,
     pub(super) ops: Vec<Op>,
     /// The journeys that were written, as they are now.
     pub(super) journeys: BTreeMap<JourneyId, Arc<Journey>>,
+    /// The journey that is being written, if it is a new one: nothing of it is in the table.
+    pub(super) unseen: Option<JourneyId>,
     pub(super) new_lanes: Vec<(u32, Arc<str>)>,
 }
 
@@ -45,14 +48,17 @@ impl Draft<'_, '_> {
                 });
             }
         }
-        let stored = self.stored(commit.journey.id)?;
+        // An id follows from its journey's number: one with a number beyond all others was never seen.
+        let unseen = commit.journey.number > self.known.top;
+        let stored = if unseen { None } else { self.stored(commit.journey.id)? };
         if stored.as_ref().map(|stored| stored.version) != commit.expected_version
-            || (stored.is_none() && self.view.has(&keys::journey(commit.journey.number))?)
+            || (stored.is_none() && !unseen && self.view.has(&keys::journey(commit.journey.number))?)
         {
             return Err(OutboxError::Conflict);
         }
         self.put_journey(&commit.journey, stored.is_none());
         self.put_deadlines(&commit.journey, stored.as_deref(), commit.fired)?;
+        self.unseen = unseen.then_some(commit.journey.id);
         let journey = Arc::new(commit.journey);
         self.journeys.insert(journey.id, journey);
         if let Some(key) = &commit.key {
@@ -94,6 +100,7 @@ impl Draft<'_, '_> {
             self.view.put_new(reference, &());
             self.view.put_new(keys::journey(journey.number), journey);
             self.meta.counts.journeys += 1;
+            self.known.top = self.known.top.max(journey.number);
             self.core.used_journey_number(journey.number);
         } else {
             self.view.put(keys::journey(journey.number), journey);
@@ -114,13 +121,12 @@ impl Draft<'_, '_> {
                 self.remove_row(*row);
             }
         }
-        for (row, deadline) in new.iter().zip(&journey.deadlines) {
-            if !old.contains(row) || fired == Some(*row) {
+        for (at, (row, deadline)) in new.iter().zip(&journey.deadlines).enumerate() {
+            // Two deadlines of one kind at one instant are one row.
+            let again = new[..at].contains(row);
+            if !again && (!old.contains(row) || fired == Some(*row)) {
                 let deadline = DueDeadline { journey: journey.id, kind: deadline.kind };
-                // Two deadlines of one kind at one instant would be one row.
-                if !self.view.has(&keys::row(*row))? {
-                    self.put_row(*row, Row::Deadline(deadline).into());
-                }
+                self.put_row(*row, Row::Deadline(deadline).into());
             }
         }
         Ok(())
@@ -153,6 +159,24 @@ impl Draft<'_, '_> {
         Ok(())
     }
 
+    fn turn(&self, lane: u32, journey: JourneyId) -> Result<Option<Turn>, OutboxError> {
+        match self.known.turns.get(&(lane, journey)) {
+            Some(turn) => Ok(*turn),
+            None if self.unseen == Some(journey) => Ok(None),
+            None => self.view.get("turn", &keys::turn(lane, journey)),
+        }
+    }
+
+    /// Changes a turn that somebody has.
+    fn set_turn(&mut self, lane: u32, journey: JourneyId, turn: Option<Turn>) {
+        let key = keys::turn(lane, journey);
+        match turn {
+            Some(turn) => self.view.put(key, &turn),
+            None => self.view.remove(key),
+        }
+        self.known.turns.put((lane, journey), turn);
+    }
+
     /// Gives a new delivery its row, or parks it behind an earlier one of its journey.
     fn enqueue(
         &mut self,
@@ -161,15 +185,17 @@ impl Draft<'_, '_> {
         row: DeliveryRow,
         message: impl FnOnce() -> Message,
     ) -> Result<(), OutboxError> {
+        self.known.need(row.event);
         if let Some(journey) = row.ordered {
-            let key = keys::turn(lane, journey);
-            if let Some(turn) = self.view.get::<Turn>("turn", &key)? {
+            if let Some(turn) = self.turn(lane, journey)? {
                 self.view.put_new(keys::parked(lane, journey, id), &row);
-                self.view.put(key, &Turn { behind: turn.behind + 1, ..turn });
+                self.set_turn(lane, journey, Some(Turn { behind: turn.behind + 1, ..turn }));
                 self.ops.push(Op::Park(lane));
                 return Ok(());
             }
-            self.view.put_new(key, &Turn { serial: id, behind: 0 });
+            let turn = Turn { serial: id, behind: 0 };
+            self.known.turns.put((lane, journey), Some(turn));
+            self.view.put_new(keys::turn(lane, journey), &turn);
         }
         let lease = Lease { lane, due: row.due_at, serial: id };
         self.put_row(lease, Hot { row: Row::Delivery(row), message: Some(message()) });
@@ -177,12 +203,12 @@ impl Draft<'_, '_> {
     }
 
     fn lane(&mut self, webhook: &Arc<str>) -> u32 {
-        if let Some(lane) = self.lanes.get(webhook) {
+        if let Some(lane) = self.known.lanes.get(webhook) {
             return *lane;
         }
         let lane = rules::FIRST_WEBHOOK_LANE + self.meta.lanes;
         self.meta.lanes += 1;
-        self.lanes.insert(webhook.clone(), lane);
+        self.known.lanes.insert(webhook.clone(), lane);
         self.new_lanes.push((lane, webhook.clone()));
         self.view.put(keys::lane(lane), &StoredLane { webhook: webhook.to_string(), open_digest: None });
         lane
@@ -212,7 +238,7 @@ impl Draft<'_, '_> {
         let Some((_, Frame::Event { message, .. })) = self.archive.find(FrameKey::Event(old.event_id))? else {
             return Err(OutboxError::NotPossible(format!("the event of delivery {of} is no longer kept")));
         };
-        let Some(lane) = self.lanes.get(old.webhook.as_str()).copied() else {
+        let Some(lane) = self.known.lanes.get(old.webhook.as_str()).copied() else {
             return Err(OutboxError::Broken(format!("the lane of delivery {of} is missing")));
         };
         let previous = self.archive.find(FrameKey::Resends(old.event_id))?.map(|(place, _)| place);
@@ -238,7 +264,7 @@ impl Draft<'_, '_> {
 
     pub(super) fn cancel(&mut self, id: DeliveryId, now: Timestamp) -> Result<(), OutboxError> {
         let (previous, mut delivery) = self.latest(id)?;
-        let Some(lane) = self.lanes.get(delivery.webhook.as_str()).copied() else {
+        let Some(lane) = self.known.lanes.get(delivery.webhook.as_str()).copied() else {
             return Err(OutboxError::Broken(format!("the lane of delivery {id} is missing")));
         };
         let row = Lease { lane, due: delivery.due_at, serial: id.0 };
@@ -252,16 +278,21 @@ impl Draft<'_, '_> {
                     return Err(rules::not_waiting(id, crate::message::DeliveryState::InFlight));
                 }
                 self.remove_row(row);
+                self.known.done_with(stored.event);
                 self.give_turn(lane, &stored)?;
             }
             _ => {
                 // No row and not terminal: it is parked.
                 let journey = delivery.journey_id.unwrap_or(JourneyId::ZERO);
-                self.view.remove(keys::parked(lane, journey, id.0));
+                let key = keys::parked(lane, journey, id.0);
+                if let Some(parked) = self.view.get::<DeliveryRow>("parked row", &key)? {
+                    self.known.done_with(parked.event);
+                }
+                self.view.remove(key);
                 self.ops.push(Op::Unpark(lane));
-                let key = keys::turn(lane, journey);
-                if let Some(turn) = self.view.get::<Turn>("turn", &key)? {
-                    self.view.put(key, &Turn { behind: turn.behind.saturating_sub(1), ..turn });
+                if let Some(turn) = self.turn(lane, journey)? {
+                    let behind = turn.behind.saturating_sub(1);
+                    self.set_turn(lane, journey, Some(Turn { behind, ..turn }));
                 }
             }
         }
@@ -287,11 +318,9 @@ impl Draft<'_, '_> {
     /// An ordered delivery is over: the next of its journey takes its turn.
     fn give_turn(&mut self, lane: u32, over: &DeliveryRow) -> Result<(), OutboxError> {
         let Some(journey) = over.ordered else { return Ok(()) };
-        let turn_key = keys::turn(lane, journey);
-        let turn: Option<Turn> = self.view.get("turn", &turn_key)?;
-        let behind = turn.map_or(0, |turn| turn.behind);
+        let behind = self.turn(lane, journey)?.map_or(0, |turn| turn.behind);
         if behind == 0 {
-            self.view.remove(turn_key);
+            self.set_turn(lane, journey, None);
             return Ok(());
         }
         let key = self.view.first(&keys::parked_behind(lane, journey))?;
@@ -302,7 +331,7 @@ impl Draft<'_, '_> {
         };
         self.view.remove(key);
         self.ops.push(Op::Unpark(lane));
-        self.view.put(turn_key, &Turn { serial, behind: behind - 1 });
+        self.set_turn(lane, journey, Some(Turn { serial, behind: behind - 1 }));
         self.put_row(Lease { lane, due: next.due_at, serial }, Row::Delivery(next).into());
         Ok(())
     }

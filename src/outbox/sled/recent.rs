@@ -1,51 +1,52 @@
-//! Journeys that were written lately, as they are: whoever plays one asks for it before each of its steps.
+//! What was written lately, as it is: whoever plays a journey asks for it before each of its steps.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::hash::Hash;
 
-use crate::ids::JourneyId;
-use crate::provider::Journey;
-
-/// So many journeys are kept for sure, and at most twice as many.
+/// So many are kept for sure, and at most twice as many.
 const KEPT: usize = 4_096;
 
 /// Two generations: when the young one is full, the old one is forgotten.
-#[derive(Debug, Default)]
-pub(super) struct Recent {
-    young: HashMap<JourneyId, Arc<Journey>>,
-    old: HashMap<JourneyId, Arc<Journey>>,
+#[derive(Debug)]
+pub(super) struct Recent<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
 }
 
-impl Recent {
-    pub(super) fn get(&self, id: JourneyId) -> Option<&Arc<Journey>> {
-        self.young.get(&id).or_else(|| self.old.get(&id))
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Recent { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<K: Eq + Hash, V> Recent<K, V> {
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.young.get(key).or_else(|| self.old.get(key))
     }
 
-    pub(super) fn put(&mut self, journey: Arc<Journey>) {
-        if self.young.len() >= KEPT {
+    pub(super) fn put(&mut self, key: K, value: V) {
+        if self.young.len() >= KEPT && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(journey.id, journey);
+        self.young.insert(key, value);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::conformance::journey;
 
     #[test]
-    fn the_latest_state_of_the_latest_journeys_is_kept() {
+    fn the_latest_is_kept_as_it_is() {
         let mut recent = Recent::default();
-        for number in 1..=3 * KEPT as u64 {
-            recent.put(Arc::new(journey(number)));
-            recent.put(Arc::new(Journey { version: 9, ..journey(number) }));
-            for kept in [number, number.saturating_sub(KEPT as u64 - 1).max(1)] {
-                let found = recent.get(journey(kept).id).map(|journey| journey.version);
-                assert_eq!(found, Some(9), "{kept} after {number}");
+        for number in 1..=3 * KEPT {
+            recent.put(number, 0);
+            recent.put(number, number);
+            for kept in [number, number.saturating_sub(KEPT - 1).max(1)] {
+                assert_eq!(recent.get(&kept), Some(&kept), "after {number}");
             }
         }
         assert!(recent.young.len() + recent.old.len() <= 2 * KEPT);
-        assert!(recent.get(journey(1).id).is_none());
+        assert_eq!(recent.get(&1), None);
     }
 }

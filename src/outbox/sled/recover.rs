@@ -17,6 +17,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::follow::TreeFiles;
+use super::known::Known;
 use super::live::Live;
 use super::table::Table;
 use super::{Core, SledSettings};
@@ -33,6 +34,7 @@ pub(super) struct Opened {
     pub(super) core: Core,
     pub(super) archive: Appender,
     pub(super) meta: Meta,
+    pub(super) known: Known,
     pub(super) files: TreeFiles,
 }
 
@@ -116,8 +118,10 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
     let meta = meta.map_err(|error| place.damaged(error.to_string()))?;
     let live = count(&tree, &meta).map_err(|error| place.damaged(error.to_string()))?;
     check(&tree, &meta, &live).map_err(|detail| place.damaged(detail))?;
+    let table = Table::new(tree);
+    let known = Known::load(&table, live.lanes()).map_err(|error| place.damaged(error.to_string()))?;
     let core = Core {
-        table: Table::new(tree),
+        table,
         archive,
         live: Mutex::new(live),
         recent: RwLock::default(),
@@ -128,7 +132,7 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
         reserved: AtomicU64::new(meta.journey_numbers),
         _lock: lock,
     };
-    Ok(Opened { core, archive: appender, meta, files })
+    Ok(Opened { core, archive: appender, meta, known, files })
 }
 
 /// What the archive has beyond the tree's last batch.

@@ -22,7 +22,7 @@ pub(super) struct Core {
     pub(super) table: Table,
     pub(super) archive: Arc<Archive>,
     pub(super) live: Mutex<Live>,
-    pub(super) recent: RwLock<Recent>,
+    pub(super) recent: RwLock<Recent<JourneyId, Arc<Journey>>>,
     pub(super) changed: watch::Sender<u64>,
     pub(super) broken: OnceLock<String>,
     /// The last journey number that was given.
@@ -39,12 +39,12 @@ impl Core {
     }
 
     pub(super) fn recent(&self, id: JourneyId) -> Option<Arc<Journey>> {
-        self.recent.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.recent.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     pub(super) fn remember(&self, journeys: Vec<Arc<Journey>>) {
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        journeys.into_iter().for_each(|journey| recent.put(journey));
+        journeys.into_iter().for_each(|journey| recent.put(journey.id, journey));
     }
 
     pub(super) fn tell(&self) {

@@ -308,7 +308,7 @@ async fn a_failed_write_ends_all_writing() {
     let mut archive = opened.archive;
     archive.break_disk();
     let follower = Follower::start(core.clone(), opened.files).expect("a thread");
-    let writer = writer::Writer::new(core.clone(), archive, opened.meta, follower, Duration::ZERO);
+    let writer = writer::Writer::new(core.clone(), archive, opened.meta, opened.known, follower, Duration::ZERO);
     let (queue, items) = mpsc::channel(8);
     let thread = std::thread::spawn(move || writer.run(items));
     let outbox = SledOutbox { core, queue: Some(queue), writer: Some(thread) };

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Core;
 use super::draft::Draft;
 use super::follow::Follower;
+use super::known::Known;
 use super::live::Op;
 use super::recover::said;
 use super::table::Change;
@@ -24,7 +25,7 @@ use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
 use crate::outbox::archive::Appender;
 use crate::outbox::record::{self, Frame, Meta, Place, keys};
-use crate::outbox::{Commit, Committed, Note, OutboxError, Settlement, rules};
+use crate::outbox::{Commit, Committed, Note, OutboxError, Settlement};
 use crate::provider::Journey;
 
 /// So many items wait for the writer; more would only add latency.
@@ -62,15 +63,21 @@ pub(super) struct Writer {
     core: Arc<Core>,
     archive: Appender,
     meta: Meta,
-    lanes: BTreeMap<Arc<str>, u32>,
+    known: Known,
     follower: Follower,
     retention: Duration,
 }
 
 impl Writer {
-    pub(super) fn new(core: Arc<Core>, archive: Appender, meta: Meta, follower: Follower, retention: Duration) -> Self {
-        let lanes = core.live().lanes();
-        Writer { core, archive, meta, lanes, follower, retention }
+    pub(super) fn new(
+        core: Arc<Core>,
+        archive: Appender,
+        meta: Meta,
+        known: Known,
+        follower: Follower,
+        retention: Duration,
+    ) -> Self {
+        Writer { core, archive, meta, known, follower, retention }
     }
 
     pub(super) fn run(mut self, mut items: mpsc::Receiver<Item>) {
@@ -116,10 +123,11 @@ impl Writer {
             core: &core,
             view: View::new(&core.table),
             archive: &mut self.archive,
-            lanes: &mut self.lanes,
+            known: &mut self.known,
             meta: self.meta.clone(),
             ops: Vec::new(),
             journeys: BTreeMap::new(),
+            unseen: None,
             new_lanes: Vec::new(),
         };
         let (mut expired, mut reserve) = (None, false);
@@ -152,7 +160,9 @@ impl Writer {
         }
         self.meta = meta;
         if let Some(now) = expired {
-            self.expire(now)?;
+            // What is pending keeps its segments.
+            let first = self.core.archive.oldest_to_keep(now.minus(self.retention), self.known.oldest_needed());
+            self.meta.first_segment = self.meta.first_segment.max(first);
         }
         let given = self.core.given.load(Ordering::Relaxed);
         if given + AHEAD / 2 > self.meta.journey_numbers {
@@ -164,13 +174,20 @@ impl Writer {
     /// Makes a batch durable, and lets everybody see it.
     fn keep(
         &mut self,
-        view: View<'_>,
+        mut view: View<'_>,
         ops: Vec<Op>,
         new_lanes: Vec<(u32, Arc<str>)>,
         journeys: Vec<Arc<Journey>>,
     ) -> Result<(), OutboxError> {
         self.meta.batch += 1;
         self.meta.archive_end = Place::NOWHERE;
+        for (segment, count) in self.known.counted() {
+            let key = keys::needed(segment);
+            match count {
+                Some(count) => view.put(key, &count),
+                None => view.remove(key),
+            }
+        }
         let (mut changes, mut born) = (Vec::new(), Vec::new());
         for (key, change) in view.into_changes() {
             changes.push((key, change.value));
@@ -198,29 +215,6 @@ impl Writer {
         };
         core.reserved.store(self.meta.journey_numbers, Ordering::Release);
         self.follower.published(behind);
-        Ok(())
-    }
-
-    /// Finds the oldest segment that is to be kept. Pending deliveries and mails keep theirs.
-    fn expire(&mut self, now: Timestamp) -> Result<(), OutboxError> {
-        let mut delivery = u64::MAX;
-        let mut mail = u64::MAX;
-        for found in self.core.table.prefixed(b"L".to_vec()) {
-            if let Some(row) = keys::read_row(&found?.0) {
-                if row.lane >= rules::FIRST_WEBHOOK_LANE {
-                    delivery = delivery.min(row.serial);
-                } else if row.lane == rules::MAIL_LANE && row.serial & 1 == 1 {
-                    mail = mail.min(row.serial >> 1);
-                }
-            }
-        }
-        for found in self.core.table.prefixed(b"P".to_vec()) {
-            if let Some((_, serial)) = keys::read_parked(&found?.0) {
-                delivery = delivery.min(serial);
-            }
-        }
-        let first = self.core.archive.oldest_to_keep(now.minus(self.retention), delivery, mail);
-        self.meta.first_segment = self.meta.first_segment.max(first);
         Ok(())
     }
 

@@ -25,6 +25,7 @@ impl Draft<'_, '_> {
             }
             (Settlement::Mail { verdict, .. }, Hot { row: Row::Mail(place), .. }) => match self.archive.frame(place)? {
                 Some(Frame::Mail(mail)) => {
+                    self.known.done_with(place);
                     self.settle_mail(mail, verdict);
                     Ok(())
                 }
@@ -72,6 +73,7 @@ impl Draft<'_, '_> {
             Verdict::Delivered => self.meta.counts.delivered += 1,
             Verdict::Exhausted => self.meta.counts.exhausted += 1,
         }
+        self.known.done_with(row.event);
         if let Some((entry, window)) = entry {
             self.join_digest(lease.lane, &entry, window)?;
         }
@@ -143,6 +145,7 @@ impl Draft<'_, '_> {
             let waits = mail.state == MailState::Waiting;
             let place = self.archive.push(&Frame::Mail(mail));
             if waits {
+                self.known.need(place);
                 let row = Lease { lane: rules::MAIL_LANE, due: now, serial: rules::mail_serial(id) };
                 self.put_row(row, Row::Mail(place).into());
             } else {
@@ -162,6 +165,7 @@ impl Draft<'_, '_> {
         let serial = rules::mail_serial(mail.id.0);
         let place = self.archive.push(&Frame::Mail(mail));
         if let Some(due) = next {
+            self.known.need(place);
             self.put_row(Lease { lane: rules::MAIL_LANE, due, serial }, Row::Mail(place).into());
         }
     }
