@@ -63,6 +63,8 @@ pub(in crate::outbox) struct Appender {
     length: u32,
     limit: u32,
     mark: Mark,
+    /// A frame was pushed that could not be read back.
+    too_long: bool,
     buffer: Vec<u8>,
     pushed: Vec<(u64, u32)>,
     summary: Summary,
@@ -97,7 +99,7 @@ impl Archive {
         }
         for number in sealed {
             // One that retention dropped in between is gone.
-            let Some(index) = Index::open(&self.dir, number) else { continue };
+            let Some(index) = Index::open(&self.dir, number)? else { continue };
             if let Some(offset) = index.find(hash)? {
                 return self.checked(Place::new(number, offset), key);
             }
@@ -170,7 +172,7 @@ impl Appender {
     /// Adds a frame to the batch that is being gathered; where it will be.
     pub(in crate::outbox) fn push(&mut self, frame: &Frame) -> Place {
         let offset = self.length + self.buffer.len() as u32;
-        segment::encode(frame, &mut self.buffer);
+        self.too_long |= segment::encode(frame, &mut self.buffer) > segment::MAX_FRAME;
         self.summary.note(frame);
         self.pushed.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
         Place::new(self.segment, offset)
@@ -203,13 +205,20 @@ impl Appender {
 
     /// Writes what was pushed, the whole of batch `number`, durable. Readers do not find it yet.
     pub(in crate::outbox) fn sync(&mut self, number: u64) -> io::Result<()> {
-        self.file.write_all_at(&self.buffer, u64::from(self.length))?;
-        self.file.sync_data()?;
+        if self.too_long {
+            return Err(io::Error::other("a frame is longer than what can be read back"));
+        }
+        let written = self.file.write_all_at(&self.buffer, u64::from(self.length));
+        if let Err(error) = written.and_then(|()| self.file.sync_data()) {
+            // Whoever asked is told that it failed: the next start must not find it in what the disk forgot.
+            let _ = self.file.set_len(u64::from(self.length)).and_then(|()| self.file.sync_data());
+            return Err(error);
+        }
         self.mark.set(number)
     }
 
-    /// Lets readers find what was synced, and starts another segment when this one is full.
-    pub(in crate::outbox) fn publish(&mut self) -> io::Result<()> {
+    /// Lets readers find what was synced.
+    pub(in crate::outbox) fn publish(&mut self) {
         self.length += self.buffer.len() as u32;
         self.buffer.clear();
         // One large batch must not hold its memory for ever.
@@ -220,7 +229,16 @@ impl Appender {
             shelf.latest.extend(self.pushed.drain(..));
             shelf.summary = self.summary;
         }
+    }
+
+    /// Starts another segment when this one is full; nothing may be gathered yet.
+    pub(in crate::outbox) fn rotate_when_full(&mut self) -> io::Result<()> {
         if self.length >= self.limit { self.rotate() } else { Ok(()) }
+    }
+
+    /// The bytes that were pushed and not written yet.
+    pub(in crate::outbox) fn gathered(&self) -> usize {
+        self.buffer.len()
     }
 
     fn rotate(&mut self) -> io::Result<()> {

@@ -24,6 +24,18 @@ const FEW: usize = 16;
 /// So many rows are loaded at a time.
 const PAGE: usize = 256;
 
+/// Rows in memory may bring so many bytes of messages along; beyond it they come without.
+const HEAVIEST: usize = 16 << 20;
+
+/// What a row brings along that can be read elsewhere.
+pub(in crate::outbox) trait Baggage {
+    /// Its bytes.
+    fn weight(&self) -> usize;
+
+    /// Leaves it behind.
+    fn lighten(&mut self);
+}
+
 /// A row's place in its lane.
 type Spot = (Timestamp, u64);
 
@@ -85,8 +97,9 @@ enum Holder {
 pub(in crate::outbox) struct Queue<R> {
     lanes: BTreeMap<u32, Lane<R>>,
     held: HashMap<Lease, (Holder, Option<R>)>,
-    /// Free rows in memory over all lanes.
+    /// Free rows in memory over all lanes, and what they bring along.
     free: usize,
+    weight: usize,
     /// Whether rows may be cold at all.
     bounded: bool,
 }
@@ -94,11 +107,11 @@ pub(in crate::outbox) struct Queue<R> {
 /// A queue that is the only place of its rows.
 impl<R> Default for Queue<R> {
     fn default() -> Self {
-        Queue { lanes: BTreeMap::new(), held: HashMap::new(), free: 0, bounded: false }
+        Queue { lanes: BTreeMap::new(), held: HashMap::new(), free: 0, weight: 0, bounded: false }
     }
 }
 
-impl<R: Clone> Queue<R> {
+impl<R: Clone + Baggage> Queue<R> {
     /// A queue whose rows can be loaded again: it holds no more of them than it must.
     pub(in crate::outbox) fn bounded() -> Self {
         Queue { bounded: true, ..Queue::default() }
@@ -136,21 +149,30 @@ impl<R: Clone> Queue<R> {
         }
     }
 
-    fn set_free(&mut self, row: Lease, value: R) {
+    fn set_free(&mut self, row: Lease, mut value: R) {
         let lane = self.lanes.entry(row.lane).or_default();
         let spot = (row.due, row.serial);
         if lane.cold.is_some_and(|cold| cold <= spot) {
             return;
         }
-        self.free += usize::from(lane.free.insert(spot, value).is_none());
+        if self.bounded && self.weight + value.weight() > HEAVIEST {
+            value.lighten();
+        }
+        self.weight += value.weight();
+        self.free += 1;
+        if let Some(before) = lane.free.insert(spot, value) {
+            self.weight -= before.weight();
+            self.free -= 1;
+        }
         let room = if self.free < MANY { HOT } else { FEW };
         if self.bounded && lane.free.len() > room {
             // Half of them, or each further row would send one away.
             while lane.free.len() > room / 2
-                && let Some((spot, _)) = lane.free.pop_last()
+                && let Some((spot, value)) = lane.free.pop_last()
             {
                 lane.cold = Some(spot);
                 self.free -= 1;
+                self.weight -= value.weight();
             }
         }
     }
@@ -158,6 +180,7 @@ impl<R: Clone> Queue<R> {
     fn take_free(&mut self, row: Lease) -> Option<R> {
         let value = self.lanes.get_mut(&row.lane)?.free.remove(&(row.due, row.serial))?;
         self.free -= 1;
+        self.weight -= value.weight();
         Some(value)
     }
 
@@ -226,7 +249,7 @@ impl<R: Clone> Queue<R> {
     ) -> Result<(Vec<(Lease, R)>, Option<Timestamp>), L::Error> {
         let mut heads = Vec::new();
         for lane in lanes {
-            heads.extend(self.first(lane, loader)?);
+            heads.extend(self.first(lane, PAGE, loader)?);
         }
         let mut claimed = Vec::new();
         while let Some((at, row)) =
@@ -240,7 +263,7 @@ impl<R: Clone> Queue<R> {
                 self.lanes.entry(row.lane).or_default().leased += 1;
                 claimed.push((row, value));
             }
-            match self.first(row.lane, loader)? {
+            match self.first(row.lane, PAGE, loader)? {
                 Some(next) => heads[at] = next,
                 None => {
                     heads.swap_remove(at);
@@ -250,21 +273,23 @@ impl<R: Clone> Queue<R> {
         Ok((claimed, None))
     }
 
-    /// The earliest free row of a lane.
-    fn first<L: Loader<R>>(&mut self, lane: u32, loader: &mut L) -> Result<Option<Lease>, L::Error> {
+    /// The earliest free row of a lane; where it is cold, a page of at most `limit` rows is loaded.
+    fn first<L: Loader<R>>(&mut self, lane: u32, limit: usize, loader: &mut L) -> Result<Option<Lease>, L::Error> {
         loop {
             let Some(known) = self.lanes.get(&lane) else { return Ok(None) };
             if let Some(((due, serial), _)) = known.free.first_key_value() {
                 return Ok(Some(Lease { lane, due: *due, serial: *serial }));
             }
             let Some((due, serial)) = known.cold else { return Ok(None) };
-            let page = loader.load(Lease { lane, due, serial }, PAGE)?;
-            let whole = page.len() < PAGE;
+            let limit = if self.free < MANY { limit } else { FEW };
+            let page = loader.load(Lease { lane, due, serial }, limit)?;
+            let whole = page.len() < limit;
             let last = page.last().map(|(row, _)| (row.due, row.serial));
             let known = self.lanes.entry(lane).or_default();
             known.cold = last.filter(|_| !whole).map(|(due, serial)| (due, serial + 1));
             for (row, value) in page {
                 if !self.held.contains_key(&row) {
+                    self.weight += value.weight();
                     self.free += usize::from(known.free.insert((row.due, row.serial), value).is_none());
                 }
             }
@@ -277,7 +302,7 @@ impl<R: Clone> Queue<R> {
         lane: u32,
         loader: &mut L,
     ) -> Result<Option<Timestamp>, L::Error> {
-        Ok(self.first(lane, loader)?.map(|row| row.due))
+        Ok(self.first(lane, FEW, loader)?.map(|row| row.due))
     }
 
     /// Rows of a lane that are leased.

@@ -57,7 +57,7 @@ pub struct SledSettings {
     pub cache_bytes: u64,
     /// How long what is over is kept, in provider time.
     pub retention: Duration,
-    /// An archive segment is closed when it has so many bytes; 64 KiB to 1 GiB.
+    /// An archive segment is closed when it has so many bytes; 64 KiB to 128 MiB.
     pub segment_bytes: u32,
 }
 

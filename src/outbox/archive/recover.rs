@@ -66,6 +66,7 @@ fn shelve(
         length: summary.length,
         limit,
         mark,
+        too_long: false,
         buffer: Vec::new(),
         pushed: Vec::new(),
         summary,
@@ -107,6 +108,12 @@ fn recover(dir: &Path, meta: &Meta, limit: u32, tell: Tell<'_>) -> Result<(Arc<A
     }
     if last < marked {
         return damaged(format!("the archive ends with batch {last}, but batch {marked} was complete"));
+    }
+    // A segment is only begun after the one before it was whole: none that goes on can follow a torn one.
+    for number in found.iter().filter(|number| **number > active.number) {
+        if scan_any(dir, *number)? {
+            return damaged(format!("archive segment {number} goes on, but batch {} is missing before it", last + 1));
+        }
     }
     // What follows was never acknowledged.
     let end = active.summary.length;
@@ -169,11 +176,22 @@ fn scan(dir: &Path, number: u32, meta: Option<&Meta>, last: &mut u64, tell: Tell
     Ok(Active { number, file, summary, latest })
 }
 
+/// Whether a segment has any whole batch.
+fn scan_any(dir: &Path, number: u32) -> Result<bool, ArchiveError> {
+    let file = File::open(segment::path(dir, number))?;
+    let mut any = false;
+    segment::scan(&file, HEADER, u32::MAX, |_, _, frame| {
+        any = matches!(frame, Frame::Batch { .. });
+        !any
+    })?;
+    Ok(any)
+}
+
 /// A sealed segment's summary; its index is written anew when it is missing or does not hold.
 fn sealed_summary(dir: &Path, number: u32) -> Result<Summary, ArchiveError> {
     let path = segment::path(dir, number);
     let length = fs::metadata(&path)?.len();
-    if let Some(index) = Index::open(dir, number) {
+    if let Some(index) = Index::open(dir, number)? {
         if u64::from(index.summary.length) == length {
             return Ok(index.summary);
         }

@@ -22,7 +22,7 @@ pub(in crate::outbox) const HEADER: u32 = 16;
 const FRAME_HEADER: usize = 8;
 const ENTRY: usize = 12;
 /// No frame is so large: a length beyond it is damage, not a reason to ask for memory.
-const MAX_FRAME: usize = 64 * 1024 * 1024;
+pub(in crate::outbox) const MAX_FRAME: usize = 64 * 1024 * 1024;
 
 /// The least and the greatest of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,8 +122,8 @@ pub(in crate::outbox) fn create(dir: &Path, number: u32) -> io::Result<File> {
     Ok(file)
 }
 
-/// Appends a frame's stored form to `buffer`.
-pub(in crate::outbox) fn encode(frame: &Frame, buffer: &mut Vec<u8>) {
+/// Appends a frame's stored form to `buffer`; its length.
+pub(in crate::outbox) fn encode(frame: &Frame, buffer: &mut Vec<u8>) -> usize {
     let start = buffer.len();
     buffer.extend_from_slice(&[0; FRAME_HEADER]);
     let bytes = postcard::to_extend(frame, std::mem::take(buffer));
@@ -132,6 +132,7 @@ pub(in crate::outbox) fn encode(frame: &Frame, buffer: &mut Vec<u8>) {
     let (length, crc) = (body.len() as u32, crc32fast::hash(body));
     buffer[start..start + 4].copy_from_slice(&length.to_le_bytes());
     buffer[start + 4..start + FRAME_HEADER].copy_from_slice(&crc.to_le_bytes());
+    length as usize
 }
 
 /// Reads the frame at the start of `bytes`.
@@ -175,7 +176,7 @@ pub(in crate::outbox) fn scan(
     loop {
         let mut header = [0; FRAME_HEADER];
         let left = end.saturating_sub(offset) as usize;
-        if left < FRAME_HEADER || reader.read_exact(&mut header).is_err() {
+        if left < FRAME_HEADER || !filled(&mut reader, &mut header)? {
             return Ok(offset);
         }
         let (length, _) = frame_header(&header);
@@ -185,7 +186,7 @@ pub(in crate::outbox) fn scan(
         bytes.clear();
         bytes.extend_from_slice(&header);
         bytes.resize(FRAME_HEADER + length, 0);
-        if reader.read_exact(&mut bytes[FRAME_HEADER..]).is_err() {
+        if !filled(&mut reader, &mut bytes[FRAME_HEADER..])? {
             return Ok(offset);
         }
         let Some(frame) = decode(&bytes) else { return Ok(offset) };
@@ -195,6 +196,15 @@ pub(in crate::outbox) fn scan(
         if !go_on {
             return Ok(offset);
         }
+    }
+}
+
+/// Reads all of `bytes`; `false` where the file ends before. A disk that fails is no end.
+fn filled(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
+    match reader.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -241,8 +251,15 @@ pub(in crate::outbox) struct Index {
 
 impl Index {
     /// Opens the index of segment `number`; `None` when it is missing or does not hold.
-    pub(in crate::outbox) fn open(dir: &Path, number: u32) -> Option<Index> {
-        let file = File::open(index_path(dir, number)).ok()?;
+    pub(in crate::outbox) fn open(dir: &Path, number: u32) -> io::Result<Option<Index>> {
+        match File::open(index_path(dir, number)) {
+            Ok(file) => Ok(Index::read(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(file: File) -> Option<Index> {
         let mut header = [0; 24];
         file.read_exact_at(&mut header, 0).ok()?;
         let (magic, rest) = header.split_first_chunk::<8>()?;

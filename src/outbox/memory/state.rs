@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message};
-use crate::outbox::queue::{NoMore, Op, Queue};
+use crate::outbox::queue::{Baggage, NoMore, Op, Queue};
 use crate::outbox::{
     Claim, Commit, Committed, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease, NewDelivery, NewKey, Note,
     OutboxError, rules,
@@ -25,6 +25,14 @@ enum Row {
     Deadline(DueDeadline),
     Digest(u64),
     Mail(u64),
+}
+
+impl Baggage for Row {
+    fn weight(&self) -> usize {
+        0
+    }
+
+    fn lighten(&mut self) {}
 }
 
 #[derive(Debug)]
@@ -129,7 +137,7 @@ impl State {
         }
         for (row, deadline) in new.iter().zip(&journey.deadlines) {
             // Two deadlines of one kind at one instant are one row.
-            if !self.queue.has(*row) {
+            if (!old.contains(row) || fired == Some(*row)) && !self.queue.has(*row) {
                 self.put_row(*row, Row::Deadline(DueDeadline { journey: journey.id, kind: deadline.kind }));
             }
         }

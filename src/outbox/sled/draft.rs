@@ -75,6 +75,11 @@ impl Draft<'_, '_> {
         Ok(committed)
     }
 
+    /// The bytes that were gathered so far.
+    pub(super) fn size(&self) -> usize {
+        self.archive.gathered() + self.view.size()
+    }
+
     pub(super) fn note(&mut self, note: Note) {
         let key = keys::note(&note.name);
         match note.value {
@@ -162,7 +167,7 @@ impl Draft<'_, '_> {
     fn turn(&self, lane: u32, journey: JourneyId) -> Result<Option<Turn>, OutboxError> {
         match self.known.turns.get(&(lane, journey)) {
             Some(turn) => Ok(*turn),
-            None if self.unseen == Some(journey) => Ok(None),
+            None if self.unseen == Some(journey) => self.view.get_changed("turn", &keys::turn(lane, journey)),
             None => self.view.get("turn", &keys::turn(lane, journey)),
         }
     }
@@ -278,7 +283,7 @@ impl Draft<'_, '_> {
                     return Err(rules::not_waiting(id, crate::message::DeliveryState::InFlight));
                 }
                 self.remove_row(row);
-                self.known.done_with(stored.event);
+                self.known.done_with(stored.event)?;
                 self.give_turn(lane, &stored)?;
             }
             _ => {
@@ -286,7 +291,7 @@ impl Draft<'_, '_> {
                 let journey = delivery.journey_id.unwrap_or(JourneyId::ZERO);
                 let key = keys::parked(lane, journey, id.0);
                 if let Some(parked) = self.view.get::<DeliveryRow>("parked row", &key)? {
-                    self.known.done_with(parked.event);
+                    self.known.done_with(parked.event)?;
                 }
                 self.view.remove(key);
                 self.ops.push(Op::Unpark(lane));

@@ -120,13 +120,18 @@ impl Follower {
         Ok(Follower { shared, thread: Some(thread) })
     }
 
-    /// Says that the tree is `behind` by so many bytes; waits where that is too far.
+    /// Says that the tree is `behind` by so many bytes.
     pub(super) fn published(&self, behind: usize) {
         let mut bell = self.shared.bell();
         let was = std::mem::replace(&mut bell.behind, behind);
         if was == 0 || (was < FULL && behind >= FULL) {
             self.shared.rung.notify_all();
         }
+    }
+
+    /// Waits where the tree is too far behind.
+    pub(super) fn keep_pace(&self) {
+        let mut bell = self.shared.bell();
         while bell.behind > TOO_FAR && bell.moving {
             bell = self.shared.wait(bell);
         }
@@ -169,6 +174,10 @@ fn move_down(core: &Core, files: &mut TreeFiles) -> Result<(), OutboxError> {
     core.check()?;
     let moving = core.table.start_move();
     core.table.move_down(&moving)?;
+    core.table.flush()?;
+    files.sync()?;
+    core.table.move_meta(&moving)?;
+    core.table.flush()?;
     files.sync()?;
     core.table.end_move();
     if let Some(value) = moving.get(keys::META).and_then(|meta| meta.value.as_ref()) {

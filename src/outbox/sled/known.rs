@@ -1,6 +1,6 @@
 //! What only the writer knows: it alone changes these, so that what it remembers of them is what there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::recent::Recent;
@@ -19,7 +19,7 @@ pub(super) struct Known {
     /// Turns that were looked at lately, those that nobody has included.
     pub(super) turns: Recent<(u32, JourneyId), Option<Turn>>,
     needed: BTreeMap<u32, u64>,
-    touched: BTreeMap<u32, ()>,
+    touched: BTreeSet<u32>,
 }
 
 impl Known {
@@ -39,15 +39,24 @@ impl Known {
     /// Something that is pending has its bytes at `place`, from here on.
     pub(super) fn need(&mut self, place: Place) {
         *self.needed.entry(place.segment()).or_default() += 1;
-        self.touched.insert(place.segment(), ());
+        self.touched.insert(place.segment());
     }
 
     /// It is pending no more.
-    pub(super) fn done_with(&mut self, place: Place) {
-        if let Some(count) = self.needed.get_mut(&place.segment()) {
-            *count = count.saturating_sub(1);
-        }
-        self.touched.insert(place.segment(), ());
+    ///
+    /// # Errors
+    /// When nothing there was said to be pending: what retention goes by would be wrong.
+    pub(super) fn done_with(&mut self, place: Place) -> Result<(), OutboxError> {
+        let count = self.needed.get_mut(&place.segment()).filter(|count| **count > 0);
+        let count = count.ok_or_else(|| OutboxError::Broken("more is over than was pending in a segment".into()))?;
+        *count -= 1;
+        self.touched.insert(place.segment());
+        Ok(())
+    }
+
+    /// Everything that is pending, over all segments.
+    pub(super) fn needs(&self) -> u64 {
+        self.needed.values().sum()
     }
 
     /// The oldest segment that anything pending needs.
@@ -59,6 +68,6 @@ impl Known {
     pub(super) fn counted(&mut self) -> Vec<(u32, Option<u64>)> {
         self.needed.retain(|_, count| *count > 0);
         let touched = std::mem::take(&mut self.touched);
-        touched.into_keys().map(|segment| (segment, self.needed.get(&segment).copied())).collect()
+        touched.into_iter().map(|segment| (segment, self.needed.get(&segment).copied())).collect()
     }
 }

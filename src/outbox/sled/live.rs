@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::table::Table;
 use crate::clock::Timestamp;
 use crate::message::Message;
-use crate::outbox::queue::{self, Loader, Queue};
+use crate::outbox::queue::{self, Baggage, Loader, Queue};
 use crate::outbox::record::{self, Counts, Row, keys};
 use crate::outbox::{Claim, DeliveryCounts, Horizon, LaneStatus, Lease, Ledger, MailCounts, OutboxError, rules};
 use crate::provider::DeadlineKind;
@@ -23,6 +23,16 @@ pub(super) struct Hot {
 impl From<Row> for Hot {
     fn from(row: Row) -> Self {
         Hot { row, message: None }
+    }
+}
+
+impl Baggage for Hot {
+    fn weight(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.body.len())
+    }
+
+    fn lighten(&mut self) {
+        self.message = None;
     }
 }
 

@@ -23,7 +23,7 @@ use super::table::Table;
 use super::{Core, SledSettings};
 use crate::clock::Stopwatch;
 use crate::outbox::archive::{self, Appender, ArchiveError, segment};
-use crate::outbox::record::{self, FORMAT, Meta, StoredLane, keys};
+use crate::outbox::record::{self, BadRecord, FORMAT, Meta, StoredLane, keys};
 use crate::outbox::{OpenError, OutboxError, rules};
 
 /// sled's threads give its lock back within milliseconds; a machine under load may take longer.
@@ -102,7 +102,7 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
         let (path, found, expected) = (dir.display().to_string(), meta.format.to_string(), FORMAT.to_string());
         return Err(OpenError::Format { path, found, expected });
     }
-    let limit = settings.segment_bytes.clamp(64 << 10, 1 << 30);
+    let limit = settings.segment_bytes.clamp(64 << 10, 128 << 20);
     let mut files = TreeFiles::open(dir).map_err(|error| place.io(&error))?;
     let mut ahead = Ahead::default();
     let opened =
@@ -115,11 +115,15 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
         Some(meta) => ahead.tell(&tree, &mut files, meta),
         None => create(dir, &tree, &mut files, &appender),
     };
-    let meta = meta.map_err(|error| place.damaged(error.to_string()))?;
-    let live = count(&tree, &meta).map_err(|error| place.damaged(error.to_string()))?;
+    let meta = meta.map_err(|failure| place.failed(failure))?;
+    let live = count(&tree, &meta).map_err(|failure| place.failed(failure))?;
     check(&tree, &meta, &live).map_err(|detail| place.damaged(detail))?;
     let table = Table::new(tree);
-    let known = Known::load(&table, live.lanes()).map_err(|error| place.damaged(error.to_string()))?;
+    let known = Known::load(&table, live.lanes()).map_err(|error| place.failed(error.into()))?;
+    let (needed, pending) = (known.needs(), meta.counts.pending() + meta.counts.pending_mails());
+    if needed != pending {
+        return Err(place.damaged(format!("{pending} deliveries and mails are pending, but {needed} need the archive")));
+    }
     let core = Core {
         table,
         archive,
@@ -148,21 +152,54 @@ impl Ahead {
         self.meta = Some(meta);
     }
 
-    /// Tells the tree, durable.
-    fn tell(self, tree: &sled::Db, files: &mut TreeFiles, known: Meta) -> Result<Meta, OutboxError> {
+    /// Tells the tree, durable; how far it has come last.
+    fn tell(self, tree: &sled::Db, files: &mut TreeFiles, known: Meta) -> Result<Meta, OpenFailure> {
         let Some(meta) = self.meta else { return Ok(known) };
-        let mut batch = sled::Batch::default();
         for (key, value) in &self.changes {
             match value {
-                Some(value) => batch.insert(&key[..], &value[..]),
-                None => batch.remove(&key[..]),
-            }
+                Some(value) => tree.insert(&key[..], &value[..])?,
+                None => tree.remove(&key[..])?,
+            };
         }
-        batch.insert(keys::META, record::seal(keys::META, &meta));
-        tree.apply_batch(batch)?;
+        tree.flush()?;
+        files.sync()?;
+        tree.insert(keys::META, record::seal(keys::META, &meta))?;
         tree.flush()?;
         files.sync()?;
         Ok(meta)
+    }
+}
+
+/// Why a store could not be made ready: the disk, or what is on it.
+enum OpenFailure {
+    Io(std::io::Error),
+    Damaged(String),
+}
+
+impl From<sled::Error> for OpenFailure {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) => OpenFailure::Io(error),
+            other => OpenFailure::Damaged(other.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for OpenFailure {
+    fn from(error: std::io::Error) -> Self {
+        OpenFailure::Io(error)
+    }
+}
+
+impl From<BadRecord> for OpenFailure {
+    fn from(error: BadRecord) -> Self {
+        OpenFailure::Damaged(error.to_string())
+    }
+}
+
+impl From<OutboxError> for OpenFailure {
+    fn from(error: OutboxError) -> Self {
+        OpenFailure::Damaged(error.to_string())
     }
 }
 
@@ -171,7 +208,7 @@ fn read_meta(value: &[u8]) -> Result<Meta, String> {
 }
 
 /// The first write: from here on a tree without it has lost it.
-fn create(dir: &Path, tree: &sled::Db, files: &mut TreeFiles, archive: &Appender) -> Result<Meta, OutboxError> {
+fn create(dir: &Path, tree: &sled::Db, files: &mut TreeFiles, archive: &Appender) -> Result<Meta, OpenFailure> {
     let meta = Meta { format: FORMAT, first_segment: 1, archive_end: archive.end(), ..Meta::default() };
     tree.insert(keys::META, record::seal(keys::META, &meta))?;
     tree.flush()?;
@@ -185,7 +222,7 @@ fn create(dir: &Path, tree: &sled::Db, files: &mut TreeFiles, archive: &Appender
 }
 
 /// Counts the queue once: afterwards the counts follow the writes.
-fn count(tree: &sled::Db, meta: &Meta) -> Result<Live, OutboxError> {
+fn count(tree: &sled::Db, meta: &Meta) -> Result<Live, OpenFailure> {
     let mut live = Live::default();
     for found in tree.scan_prefix(b"W") {
         let (key, value) = found?;
@@ -235,6 +272,13 @@ struct Place<'a>(&'a Path);
 impl Place<'_> {
     fn locked(&self) -> OpenError {
         OpenError::Locked { path: self.0.display().to_string() }
+    }
+
+    fn failed(&self, failure: OpenFailure) -> OpenError {
+        match failure {
+            OpenFailure::Io(error) => self.io(&error),
+            OpenFailure::Damaged(detail) => self.damaged(detail),
+        }
     }
 
     fn damaged(&self, detail: String) -> OpenError {

@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bytes::Bytes;
 
 use crate::outbox::OutboxError;
+use crate::outbox::record::keys;
 
 /// A scan reads so many rows at a time: the writer waits no longer than that.
 const CHUNK: usize = 512;
@@ -114,12 +115,10 @@ impl Table {
         let (mut fresh, mut moving, mut tree) = (fresh.peekable(), moving.peekable(), tree.peekable());
         let mut rows = Vec::new();
         while rows.len() < limit {
-            let stored = match tree.peek() {
-                Some(Ok((key, _))) => Some(&key[..]),
-                // Only to find the error at its place.
-                Some(Err(_)) => Some(&[][..]),
-                None => None,
-            };
+            if let Some(Err(error)) = tree.peek() {
+                return Err(error.clone().into());
+            }
+            let stored = tree.peek().and_then(|found| found.as_ref().ok()).map(|(key, _)| &key[..]);
             let heads = [fresh.peek().map(|(key, _)| &key[..]), moving.peek().map(|(key, _)| &key[..]), stored];
             let heads = heads.into_iter().flatten();
             let Some(key) = (if back { heads.max() } else { heads.min() }).map(Bytes::copy_from_slice) else { break };
@@ -200,16 +199,28 @@ impl Table {
         drop(moved);
     }
 
-    /// Tells the tree, and whatever of sled is in memory goes to its file. Not durable yet.
+    /// Tells the tree, key by key: one large batch would keep every page that it replaced in memory until its end. The
+    /// meta record stays as it is, so that whoever opens the tree in between tells it all of this once more.
     pub(super) fn move_down(&self, changes: &Changes) -> Result<(), OutboxError> {
-        let mut batch = sled::Batch::default();
-        for (key, change) in changes {
+        for (key, change) in changes.iter().filter(|(key, _)| ***key != *keys::META) {
             match &change.value {
-                Some(value) => batch.insert(&key[..], &value[..]),
-                None => batch.remove(&key[..]),
-            }
+                Some(value) => self.tree.insert(&key[..], &value[..])?,
+                None => self.tree.remove(&key[..])?,
+            };
         }
-        self.tree.apply_batch(batch)?;
+        Ok(())
+    }
+
+    /// Tells the tree how far it has come, once all of that is durable in it.
+    pub(super) fn move_meta(&self, changes: &Changes) -> Result<(), OutboxError> {
+        if let Some(value) = changes.get(keys::META).and_then(|change| change.value.as_ref()) {
+            self.tree.insert(keys::META, &value[..])?;
+        }
+        Ok(())
+    }
+
+    /// Lets sled write what it has in memory. Not durable yet.
+    pub(super) fn flush(&self) -> Result<(), OutboxError> {
         self.tree.flush()?;
         Ok(())
     }

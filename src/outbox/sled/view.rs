@@ -15,11 +15,13 @@ use crate::outbox::record;
 pub(super) struct View<'a> {
     table: &'a Table,
     changes: BTreeMap<Bytes, Change>,
+    /// Of all values that were put.
+    bytes: usize,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(table: &'a Table) -> Self {
-        View { table, changes: BTreeMap::new() }
+        View { table, changes: BTreeMap::new(), bytes: 0 }
     }
 
     pub(super) fn has(&self, key: &[u8]) -> Result<bool, OutboxError> {
@@ -37,6 +39,21 @@ impl<'a> View<'a> {
         value.map(|value| Ok(record::open(what, key, &value)?)).transpose()
     }
 
+    /// The same of what this batch has changed; the table is not asked.
+    pub(super) fn get_changed<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        key: &[u8],
+    ) -> Result<Option<T>, OutboxError> {
+        let value = self.changes.get(key).and_then(|change| change.value.as_ref());
+        value.map(|value| Ok(record::open(what, key, value)?)).transpose()
+    }
+
+    /// How many bytes were put.
+    pub(super) fn size(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
         self.change(key, value, false);
     }
@@ -48,6 +65,7 @@ impl<'a> View<'a> {
 
     fn change<T: Serialize>(&mut self, key: Vec<u8>, value: &T, born: bool) {
         let value = Some(Bytes::from(record::seal(&key, value)));
+        self.bytes += value.as_ref().map_or(0, Bytes::len);
         let change = self.changes.entry(key.into()).or_insert(Change { value: None, born });
         change.value = value;
     }

@@ -3,7 +3,7 @@
 //! While the disk works the next batch gathers. A store error, or a panic of the store, ends all writing: what was
 //! asked from then on is answered with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,6 +32,8 @@ use crate::provider::Journey;
 pub(super) const QUEUE: usize = 4_096;
 /// The largest batch, in items. Beyond it a batch takes longer and gains nothing.
 const BATCH: usize = 1_024;
+/// A batch that has so many bytes takes nothing more; the last item may bring as many again.
+const BATCH_BYTES: usize = 8 << 20;
 /// Journey numbers that are reserved ahead; a crash leaves a gap of at most so many.
 const AHEAD: u64 = 4_096;
 
@@ -82,13 +84,16 @@ impl Writer {
 
     pub(super) fn run(mut self, mut items: mpsc::Receiver<Item>) {
         while let Some(first) = items.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
+            let mut queued = VecDeque::from([first]);
+            while queued.len() < BATCH
                 && let Ok(item) = items.try_recv()
             {
-                batch.push(item);
+                queued.push_back(item);
             }
-            self.take(batch);
+            while !queued.is_empty() {
+                self.take(&mut queued);
+                self.follower.keep_pace();
+            }
         }
         if self.core.broken.get().is_none()
             && let Err(why) = guarded(|| self.close())
@@ -97,11 +102,12 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, items: Vec<Item>) {
+    /// Writes what is queued, or as much of it as one batch may hold.
+    fn take(&mut self, items: &mut VecDeque<Item>) {
         let mut replies = Vec::with_capacity(items.len());
         let failed = match self.core.check() {
             Err(error) => {
-                items.into_iter().for_each(|item| replies.push(refuse(item)));
+                items.drain(..).for_each(|item| replies.push(refuse(item)));
                 Some(error)
             }
             Ok(()) => {
@@ -117,8 +123,9 @@ impl Writer {
     }
 
     /// Writes a batch. On an error items that have no reply yet find their answers dropped, which says the same.
-    fn write(&mut self, items: Vec<Item>, replies: &mut Vec<Reply>) -> Result<(), OutboxError> {
+    fn write(&mut self, items: &mut VecDeque<Item>, replies: &mut Vec<Reply>) -> Result<(), OutboxError> {
         let core = self.core.clone();
+        self.archive.rotate_when_full()?;
         let mut draft = Draft {
             core: &core,
             view: View::new(&core.table),
@@ -131,7 +138,9 @@ impl Writer {
             new_lanes: Vec::new(),
         };
         let (mut expired, mut reserve) = (None, false);
-        for item in items {
+        while draft.size() < BATCH_BYTES
+            && let Some(item) = items.pop_front()
+        {
             match item {
                 Item::Commit(commit, answer) => replies.push(reply(answer, fatal(draft.commit(*commit))?)),
                 Item::Settle(settlements, answer) => {
@@ -200,7 +209,7 @@ impl Writer {
         let Frame::Batch { mut changes, .. } = frame else { return Ok(()) };
         changes.push((Bytes::from_static(keys::META), Some(record::seal(keys::META, &self.meta).into())));
         born.push(false);
-        self.archive.publish()?;
+        self.archive.publish();
         let changes = changes.into_iter().zip(born).map(|((key, value), born)| (key, Change { value, born }));
         let core = &self.core;
         core.remember(journeys);

@@ -25,7 +25,7 @@ impl Draft<'_, '_> {
             }
             (Settlement::Mail { verdict, .. }, Hot { row: Row::Mail(place), .. }) => match self.archive.frame(place)? {
                 Some(Frame::Mail(mail)) => {
-                    self.known.done_with(place);
+                    self.known.done_with(place)?;
                     self.settle_mail(mail, verdict);
                     Ok(())
                 }
@@ -73,7 +73,7 @@ impl Draft<'_, '_> {
             Verdict::Delivered => self.meta.counts.delivered += 1,
             Verdict::Exhausted => self.meta.counts.exhausted += 1,
         }
-        self.known.done_with(row.event);
+        self.known.done_with(row.event)?;
         if let Some((entry, window)) = entry {
             self.join_digest(lease.lane, &entry, window)?;
         }
