@@ -8,7 +8,7 @@
 //!   M                                meta: batch, counters, the archive's length
 //!   L lane due serial                the queue: deliveries, deadlines, digests, mails
 //!   P lane journey serial            deliveries parked behind an earlier one of their journey
-//!   H lane journey                   the ordered delivery of a journey that is at its turn, and how many wait
+//!   H journey lanes                  the ordered deliveries of a journey that are at their turn at up to 16 endpoints
 //!   W lane                           an endpoint's name and its open digest
 //!   G digest index                   a digest's entries
 //!   S segment                        how much that is pending has its bytes in that segment of the archive
@@ -170,9 +170,10 @@ pub(in crate::outbox) struct DeliveryRow {
     pub(in crate::outbox) form: u8,
 }
 
-/// The ordered delivery of a journey that is at its turn at an endpoint.
+/// The ordered delivery of a journey that is at its turn at an endpoint. Those of 16 neighbouring lanes share a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::outbox) struct Turn {
+    pub(in crate::outbox) lane: u32,
     pub(in crate::outbox) serial: u64,
     /// How many are parked behind it.
     pub(in crate::outbox) behind: u32,

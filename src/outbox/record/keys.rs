@@ -51,8 +51,13 @@ pub(in crate::outbox) fn read_parked(key: &[u8]) -> Option<(u32, u64)> {
     Some((u32::from_be_bytes(*lane), u64::from_be_bytes(*serial)))
 }
 
-pub(in crate::outbox) fn turn(lane: u32, journey: JourneyId) -> Vec<u8> {
-    key(b'H', &[&lane.to_be_bytes(), &journey.0])
+/// The lanes whose turns share a value with those of `lane`.
+pub(in crate::outbox) fn neighbours(lane: u32) -> u32 {
+    lane >> 4
+}
+
+pub(in crate::outbox) fn turns(journey: JourneyId, neighbours: u32) -> Vec<u8> {
+    key(b'H', &[&journey.0, &neighbours.to_be_bytes()])
 }
 
 pub(in crate::outbox) fn needed(segment: u32) -> Vec<u8> {

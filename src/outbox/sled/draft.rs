@@ -165,21 +165,49 @@ impl Draft<'_, '_> {
     }
 
     fn turn(&self, lane: u32, journey: JourneyId) -> Result<Option<Turn>, OutboxError> {
-        match self.known.turns.get(&(lane, journey)) {
-            Some(turn) => Ok(*turn),
-            None if self.unseen == Some(journey) => self.view.get_changed("turn", &keys::turn(lane, journey)),
-            None => self.view.get("turn", &keys::turn(lane, journey)),
-        }
+        let turns = self.turns(journey, keys::neighbours(lane))?;
+        Ok(turns.into_iter().find(|turn| turn.lane == lane))
     }
 
-    /// Changes a turn that somebody has.
-    fn set_turn(&mut self, lane: u32, journey: JourneyId, turn: Option<Turn>) {
-        let key = keys::turn(lane, journey);
-        match turn {
-            Some(turn) => self.view.put(key, &turn),
-            None => self.view.remove(key),
+    /// The turns of a journey at neighbouring lanes.
+    fn turns(&self, journey: JourneyId, neighbours: u32) -> Result<Vec<Turn>, OutboxError> {
+        let key = || keys::turns(journey, neighbours);
+        let stored = match self.known.turns.get(&(journey, neighbours)) {
+            Some(turns) => return Ok(turns.clone()),
+            None if self.unseen == Some(journey) => self.view.get_changed("turns", &key())?,
+            None => self.view.get("turns", &key())?,
+        };
+        Ok(stored.unwrap_or_default())
+    }
+
+    fn set_turn(&mut self, journey: JourneyId, turn: Turn) -> Result<(), OutboxError> {
+        let neighbours = keys::neighbours(turn.lane);
+        let mut turns = self.turns(journey, neighbours)?;
+        let key = keys::turns(journey, neighbours);
+        let first = turns.is_empty();
+        turns.retain(|other| other.lane != turn.lane);
+        turns.push(turn);
+        if first {
+            self.view.put_new(key, &turns)
+        } else {
+            self.view.put(key, &turns)
         }
-        self.known.turns.put((lane, journey), turn);
+        self.known.turns.put((journey, neighbours), turns);
+        Ok(())
+    }
+
+    fn end_turn(&mut self, journey: JourneyId, lane: u32) -> Result<(), OutboxError> {
+        let neighbours = keys::neighbours(lane);
+        let mut turns = self.turns(journey, neighbours)?;
+        let key = keys::turns(journey, neighbours);
+        turns.retain(|turn| turn.lane != lane);
+        if turns.is_empty() {
+            self.view.remove(key)
+        } else {
+            self.view.put(key, &turns)
+        }
+        self.known.turns.put((journey, neighbours), turns);
+        Ok(())
     }
 
     /// Gives a new delivery its row, or parks it behind an earlier one of its journey.
@@ -192,15 +220,14 @@ impl Draft<'_, '_> {
     ) -> Result<(), OutboxError> {
         self.known.need(row.event);
         if let Some(journey) = row.ordered {
-            if let Some(turn) = self.turn(lane, journey)? {
+            let turn = self.turn(lane, journey)?;
+            let behind = turn.map_or(0, |turn| turn.behind + 1);
+            self.set_turn(journey, Turn { lane, serial: turn.map_or(id, |turn| turn.serial), behind })?;
+            if turn.is_some() {
                 self.view.put_new(keys::parked(lane, journey, id), &row);
-                self.set_turn(lane, journey, Some(Turn { behind: turn.behind + 1, ..turn }));
                 self.ops.push(Op::Park(lane));
                 return Ok(());
             }
-            let turn = Turn { serial: id, behind: 0 };
-            self.known.turns.put((lane, journey), Some(turn));
-            self.view.put_new(keys::turn(lane, journey), &turn);
         }
         let lease = Lease { lane, due: row.due_at, serial: id };
         self.put_row(lease, Hot { row: Row::Delivery(row), message: Some(message()) });
@@ -297,7 +324,7 @@ impl Draft<'_, '_> {
                 self.ops.push(Op::Unpark(lane));
                 if let Some(turn) = self.turn(lane, journey)? {
                     let behind = turn.behind.saturating_sub(1);
-                    self.set_turn(lane, journey, Some(Turn { behind, ..turn }));
+                    self.set_turn(journey, Turn { behind, ..turn })?;
                 }
             }
         }
@@ -325,8 +352,7 @@ impl Draft<'_, '_> {
         let Some(journey) = over.ordered else { return Ok(()) };
         let behind = self.turn(lane, journey)?.map_or(0, |turn| turn.behind);
         if behind == 0 {
-            self.set_turn(lane, journey, None);
-            return Ok(());
+            return self.end_turn(journey, lane);
         }
         let key = self.view.first(&keys::parked_behind(lane, journey))?;
         let key = key.ok_or_else(|| OutboxError::Broken("a parked row is missing".into()))?;
@@ -336,7 +362,7 @@ impl Draft<'_, '_> {
         };
         self.view.remove(key);
         self.ops.push(Op::Unpark(lane));
-        self.set_turn(lane, journey, Some(Turn { serial, behind: behind - 1 }));
+        self.set_turn(journey, Turn { lane, serial, behind: behind - 1 })?;
         self.put_row(Lease { lane, due: next.due_at, serial }, Row::Delivery(next).into());
         Ok(())
     }

@@ -16,8 +16,8 @@ pub(super) struct Known {
     pub(super) lanes: BTreeMap<Arc<str>, u32>,
     /// The highest number of a journey.
     pub(super) top: u64,
-    /// Turns that were looked at lately, those that nobody has included.
-    pub(super) turns: Recent<(u32, JourneyId), Option<Turn>>,
+    /// Turns that were looked at lately, by journey and neighbouring lanes; empty where nobody has one.
+    pub(super) turns: Recent<(JourneyId, u32), Vec<Turn>>,
     needed: BTreeMap<u32, u64>,
     touched: BTreeSet<u32>,
 }
