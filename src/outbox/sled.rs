@@ -63,7 +63,7 @@ pub struct SledSettings {
 
 impl Default for SledSettings {
     fn default() -> Self {
-        SledSettings { cache_bytes: 32 << 20, retention: Duration::from_secs(30 * 86_400), segment_bytes: 32 << 20 }
+        SledSettings { cache_bytes: 4 << 20, retention: Duration::from_secs(30 * 86_400), segment_bytes: 32 << 20 }
     }
 }
 

@@ -22,9 +22,9 @@ use crate::outbox::record::{self, Meta, keys};
 /// Changes gather for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 /// With so many bytes the tree is told at once.
-const FULL: usize = 16 << 20;
+const FULL: usize = 8 << 20;
 /// With so many the writer waits until the tree was told of some.
-const TOO_FAR: usize = 32 << 20;
+const TOO_FAR: usize = 16 << 20;
 
 /// sled's files, opened once more: its own flush is no durability point.
 #[derive(Debug)]
