@@ -115,7 +115,8 @@ def measure(table, sink, ports, pending, seconds):
 def creep(table, sink, ports, deliveries, rounds):
     """G13: fills and drains; between rounds the retention passes on the provider's clock, which is moved by hand."""
     room(deliveries * rounds * 2_000)
-    names = [f"w-{n}" for n in range(50)]
+    # Many to each event: what is measured is deliveries, and journeys are kept for ever.
+    names = [f"w-{n}" for n in range(1_000)]
     head = '[outbox]\nretention = "1h"\n[clock]\nmode = "manual"\n'
     hooks = [webhook(name, sink.url("/creep"), environment="live", max_in_flight=16) for name in names]
     server = Server(ports.serve, hooks, head)
