@@ -1,7 +1,8 @@
 //! Measures the sled outbox: `cargo bench --bench outbox [-- ROUNDS | million]`. Prints figures; without an
 //! argument bounded to about half a minute.
 //!
-//! Durable commits per second with one producer and with 256, the whole cycle (commit, claim, settle), and rounds
+//! Durable commits per second with one producer and with 256, claims and settlements alone, the whole cycle (commit,
+//! claim, settle), and rounds
 //! through a standing backlog, in which memory and disk must stay flat.
 
 use std::io::{self, Write};
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use understudy::clock::{Stopwatch, Timestamp};
 use understudy::ids::{EventId, JourneyId};
 use understudy::message::{Attempt, Message, Outcome, RequestSeen, ResponseSeen, Verdict};
-use understudy::outbox::{Commit, NewDelivery, NewMessage, Outbox, Settlement, SledOutbox, SledSettings};
+use understudy::outbox::{Commit, Lease, NewDelivery, NewMessage, Outbox, Settlement, SledOutbox, SledSettings};
 use understudy::provider::{Environment, Journey, State, idwise};
 
 const LANES: u64 = 256;
@@ -171,10 +172,52 @@ async fn rates(dir: &Path) -> io::Result<()> {
         n += count;
         writeln!(out, "commits, {producers:>3} producers: {:>8.0}/s", count as f64 / watch.elapsed().as_secs_f64())?;
     }
+    let per_item = |watch: &Stopwatch, count: usize| watch.elapsed().as_secs_f64() * 1e6 / count as f64;
     let watch = Stopwatch::start();
-    let waiting = outbox.ledger().deliveries.waiting;
-    consume(&outbox, waiting).await;
-    writeln!(out, "drain of {waiting}: {:>8.0}/s", waiting as f64 / watch.elapsed().as_secs_f64())
+    let leases = claim_all(&outbox).await;
+    writeln!(out, "claims alone, 32 at once: {:>8.2} us each", per_item(&watch, leases.len()))?;
+    let count = leases.len();
+    let watch = Stopwatch::start();
+    settle_all(&outbox, leases).await;
+    writeln!(out, "settlements alone, 16 times 32 at once: {:>8.2} us each", per_item(&watch, count))?;
+    produce(&outbox, n, 100_000, 256).await;
+    let watch = Stopwatch::start();
+    consume(&outbox, 100_000).await;
+    writeln!(out, "both, a drain of 100000: {:>8.0}/s", 100_000.0 / watch.elapsed().as_secs_f64())
+}
+
+async fn claim_all(outbox: &Arc<SledOutbox>) -> Vec<Lease> {
+    let mut leases = Vec::new();
+    for lane in 0..LANES {
+        let hook = format!("hook-{lane}");
+        loop {
+            let due = outbox.claim_deliveries(&hook, Timestamp::MAX, 32).await.expect("a claim").rows;
+            leases.extend(due.iter().map(|due| due.lease));
+            if due.is_empty() {
+                break;
+            }
+        }
+    }
+    leases
+}
+
+async fn settle_all(outbox: &Arc<SledOutbox>, leases: Vec<Lease>) {
+    let mut tasks = JoinSet::new();
+    for share in leases.chunks(leases.len().div_ceil(16)) {
+        let (outbox, share) = (outbox.clone(), share.to_vec());
+        tasks.spawn(async move {
+            for leases in share.chunks(32) {
+                let delivered = |lease: &Lease| Settlement::Attempt {
+                    lease: *lease,
+                    attempt: attempt(),
+                    verdict: Verdict::Delivered,
+                    notice: None,
+                };
+                outbox.settle(leases.iter().map(delivered).collect()).await.expect("a settlement");
+            }
+        });
+    }
+    tasks.join_all().await;
 }
 
 /// Rounds of 200,000 items through a standing backlog.

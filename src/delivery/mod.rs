@@ -11,6 +11,25 @@
 //! the effects out. A slot is given back only when the attempt's settlement is durable, so that a crash repeats at most
 //! as many sends as there are slots. An endpoint can hurt only its own lane: own due time, own slots, own rate. Mail is
 //! one more lane.
+//!
+//! # What was measured
+//! On two virtual cores, 2026-11, processor time of the whole process per delivery of a journey that is driven in
+//! process (`benches/path.sh` has the rates; instructions per delivery are the steadiest figure: 83,000 in memory,
+//! 134,000 on disk, of which 22,000 are the kernel's):
+//!
+//! | what was changed, because the profile said so | in memory | on disk |
+//! |---|---|---|
+//! | claims scanned what is leased; a lane knows its free rows now (`outbox/queue.rs`) | 50 us to 24 | |
+//! | sled heard of every row, and was flushed and synced for each batch; the archive is the log now | | 46 us to 34 |
+//! | a pooled client with redirects, retries and tasks of its own for each request; a connection that its attempt polls itself (`transport/plain.rs`) | 24 us to 16 | 34 us to 25 |
+//! | ids and draws were hashed piece by piece, and draws that nobody asks as well | 100,000 to 83,000 instructions | |
+//! | each attempt that ended was one claim; whatever has happened is decided on at once | (within the noise) | |
+//! | a full house looked at every lane for each attempt that ended | 10,000 webhooks: 0.1 of the rate of one to more than it | |
+//!
+//! What bounds it now: in memory nothing stands out (HTTP 30 %, of which the kernel half; stimuli and rendering 21 %, the
+//! driver 12 %, the outbox 15 %; ends of tasks that meet on two threads cost another third of it all). On disk sled's
+//! inserts for journeys that stay (four rows each: by number, id and reference, and a deadline) are a third of what is
+//! done for a POST that starts one; the rest is JSON and HTTP on its way in.
 
 pub mod attempt;
 pub mod endpoints;

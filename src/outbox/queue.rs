@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::clock::Timestamp;
-use crate::outbox::Lease;
+use crate::outbox::{Claim, Lease};
 
 /// A lane keeps at most so many free rows in memory, while all lanes together keep fewer than [`MANY`].
 const HOT: usize = 1_024;
@@ -246,22 +246,22 @@ impl<R: Clone + Baggage> Queue<R> {
         now: Timestamp,
         limit: usize,
         loader: &mut L,
-    ) -> Result<(Vec<(Lease, R)>, Option<Timestamp>), L::Error> {
+    ) -> Result<Claim<(Lease, R)>, L::Error> {
         let mut heads = Vec::new();
         for lane in lanes {
             heads.extend(self.first(lane, PAGE, loader)?);
         }
-        let mut claimed = Vec::new();
+        let mut rows = Vec::new();
         while let Some((at, row)) =
             heads.iter().copied().enumerate().min_by_key(|(_, row)| (row.due, row.serial, row.lane))
         {
-            if row.due > now || claimed.len() == limit {
-                return Ok((claimed, Some(row.due)));
+            if row.due > now || rows.len() == limit {
+                return Ok(Claim { rows, next_due: Some(row.due) });
             }
             if let Some(value) = self.take_free(row) {
                 self.held.insert(row, (Holder::Claimed, Some(value.clone())));
                 self.lanes.entry(row.lane).or_default().leased += 1;
-                claimed.push((row, value));
+                rows.push((row, value));
             }
             match self.first(row.lane, PAGE, loader)? {
                 Some(next) => heads[at] = next,
@@ -270,7 +270,7 @@ impl<R: Clone + Baggage> Queue<R> {
                 }
             }
         }
-        Ok((claimed, None))
+        Ok(Claim { rows, next_due: None })
     }
 
     /// The earliest free row of a lane; where it is cold, a page of at most `limit` rows is loaded.

@@ -217,10 +217,10 @@ impl State {
 
     /// Leases what is due in `lanes`.
     fn claim(&mut self, lanes: impl Iterator<Item = u32>, now: Timestamp, limit: usize) -> Claim<(Lease, Row)> {
-        let Ok((rows, next_due)) = self.queue.claim(lanes, now, limit, &mut NoMore);
-        let mails = rows.iter().filter(|(_, row)| matches!(row, Row::Mail(_)));
+        let Ok(claimed) = self.queue.claim(lanes, now, limit, &mut NoMore);
+        let mails = claimed.rows.iter().filter(|(_, row)| matches!(row, Row::Mail(_)));
         self.mails_leased.extend(mails.map(|(lease, _)| *lease));
-        Claim { rows, next_due }
+        claimed
     }
 
     pub(super) fn claim_deliveries(&mut self, webhook: &str, now: Timestamp, limit: usize) -> Claim<DueDelivery> {

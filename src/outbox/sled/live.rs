@@ -171,9 +171,9 @@ impl Live {
         now: Timestamp,
         limit: usize,
     ) -> Result<Claim<(Lease, Hot)>, OutboxError> {
-        let (rows, next_due) = self.queue.claim(lanes, now, limit, &mut Rows(table))?;
-        self.mails_leased.extend(rows.iter().map(|(row, _)| *row).filter(is_mail).map(|row| row.serial));
-        Ok(Claim { rows, next_due })
+        let claimed = self.queue.claim(lanes, now, limit, &mut Rows(table))?;
+        self.mails_leased.extend(claimed.rows.iter().map(|(row, _)| *row).filter(is_mail).map(|row| row.serial));
+        Ok(claimed)
     }
 
     pub(super) fn ledger(&self) -> Ledger {

@@ -325,7 +325,7 @@ async fn large_bodies_survive_a_kill_too() {
     }
     // A page of several such rows is more than sled keeps in its log. The tree follows soon.
     while fs::read_dir(dir.path().join("blobs")).expect("a directory").count() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        crate::clock::real_sleep(Duration::from_millis(5)).await;
     }
     let killed = tempfile::tempdir().expect("a directory");
     copy(dir.path(), killed.path());
@@ -381,7 +381,7 @@ async fn retention_drops_what_is_over_and_keeps_what_is_pending() {
     outbox.expire(at(10_000)).await.expect("it expires");
     // They go once the tree has followed.
     while files() == before {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        crate::clock::real_sleep(Duration::from_millis(5)).await;
     }
     let between = files();
     let due = outbox.claim_deliveries(HOOK, at(0), 1_000).await.expect("a claim").rows;
@@ -396,7 +396,7 @@ async fn retention_drops_what_is_over_and_keeps_what_is_pending() {
     outbox.settle(over.iter().map(settlement).collect()).await.expect("a settlement");
     outbox.expire(at(10_000)).await.expect("it expires");
     while files() >= between {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        crate::clock::real_sleep(Duration::from_millis(5)).await;
     }
     let listed = outbox.deliveries(&DeliveryQuery::default(), None, 1_000).expect("a list");
     assert!(listed.items.len() < 200 && listed.items.iter().any(|delivery| delivery.id == last.id));
