@@ -92,12 +92,13 @@ impl App {
 
     /// Waits until nothing is due and nothing is under way: the clock can move without skipping anything.
     pub async fn quiet(&self) {
-        self.until(|horizon| !self.owes_by(horizon, self.clock.now()) && !under_way(horizon)).await;
+        let still = |horizon: &Horizon| !self.owes_by(horizon, self.clock.now()) && !under_way(horizon);
+        self.until(|| !self.is_busy() && still(&self.outbox.horizon())).await;
     }
 
     /// Waits until all that is due has been started.
     async fn started(&self) {
-        self.until(|horizon| !self.owes_by(horizon, self.clock.now())).await;
+        self.until(|| !self.owes_by(&self.outbox.horizon(), self.clock.now())).await;
     }
 
     /// Waits until `due`, or until anything in the outbox changes.
@@ -115,10 +116,10 @@ impl App {
 
     /// Waits until no attempt is under way.
     pub async fn drained(&self) {
-        self.until(|horizon| !under_way(horizon)).await;
+        self.until(|| !self.is_busy() && !under_way(&self.outbox.horizon())).await;
     }
 
-    async fn until(&self, holds: impl Fn(&Horizon) -> bool) {
+    async fn until(&self, holds: impl Fn() -> bool) {
         let mut changed: watch::Receiver<u64> = self.outbox.changed();
         let mut endpoints = self.endpoints.changed();
         let mut agenda = self.agenda.changed();
@@ -126,7 +127,7 @@ impl App {
             changed.mark_unchanged();
             endpoints.mark_unchanged();
             agenda.mark_unchanged();
-            if holds(&self.outbox.horizon()) || self.outbox.broken().is_some() {
+            if holds() || self.outbox.broken().is_some() {
                 return;
             }
             let told = tokio::select! {
@@ -158,9 +159,18 @@ impl App {
 
     /// Whether nothing is under way and neither a delivery nor a mail is owed any more.
     pub fn at_rest(&self) -> bool {
+        if self.is_busy() {
+            return false;
+        }
         let horizon = self.outbox.horizon();
         let owed = horizon.lanes.iter().any(|lane| lane.next_due.is_some() && self.endpoints.runs(&lane.webhook));
         !owed && horizon.mail.is_none() && !under_way(&horizon)
+    }
+
+    /// Whether attempts are under way. It costs little, and the horizon need not be looked over while it is so.
+    fn is_busy(&self) -> bool {
+        let ledger = self.outbox.ledger();
+        ledger.deliveries.in_flight + ledger.mails.in_flight > 0
     }
 
     /// Moves the clock without looking: for callers that know that nothing falls due before `to`.

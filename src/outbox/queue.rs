@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::clock::Timestamp;
-use crate::outbox::{Claim, Lease};
+use crate::outbox::{Claim, Lease, rules};
 
 /// A lane keeps at most so many free rows in memory, while all lanes together keep fewer than [`MANY`].
 const HOT: usize = 1_024;
@@ -100,6 +100,9 @@ pub(in crate::outbox) struct Queue<R> {
     /// Free rows in memory over all lanes, and what they bring along.
     free: usize,
     weight: usize,
+    /// Over all lanes of endpoints: leased, and all that they have. There may be too many of them to count each time.
+    leased: u64,
+    pending: u64,
     /// Whether rows may be cold at all.
     bounded: bool,
 }
@@ -107,7 +110,15 @@ pub(in crate::outbox) struct Queue<R> {
 /// A queue that is the only place of its rows.
 impl<R> Default for Queue<R> {
     fn default() -> Self {
-        Queue { lanes: BTreeMap::new(), held: HashMap::new(), free: 0, weight: 0, bounded: false }
+        Queue {
+            lanes: BTreeMap::new(),
+            held: HashMap::new(),
+            free: 0,
+            weight: 0,
+            leased: 0,
+            pending: 0,
+            bounded: false,
+        }
     }
 }
 
@@ -119,6 +130,7 @@ impl<R: Clone + Baggage> Queue<R> {
 
     /// A row that is there and that the loader finds; nothing is loaded yet. For the start.
     pub(in crate::outbox) fn found(&mut self, row: Lease) {
+        self.pending += counted(row.lane);
         let lane = self.lanes.entry(row.lane).or_default();
         lane.rows += 1;
         let spot = (row.due, row.serial);
@@ -128,6 +140,7 @@ impl<R: Clone + Baggage> Queue<R> {
     pub(in crate::outbox) fn apply(&mut self, op: Op<R>) {
         match op {
             Op::Put(row, value) => {
+                self.pending += counted(row.lane);
                 self.lanes.entry(row.lane).or_default().rows += 1;
                 self.held.remove(&row);
                 self.set_free(row, value);
@@ -140,12 +153,21 @@ impl<R: Clone + Baggage> Queue<R> {
             Op::Remove(row) => {
                 self.take_free(row);
                 let held = self.held.remove(&row);
+                let leased = u64::from(matches!(held, Some((Holder::Claimed | Holder::Writer { leased: true }, _))));
+                self.pending -= counted(row.lane);
+                self.leased -= leased * counted(row.lane);
                 let lane = self.lanes.entry(row.lane).or_default();
                 lane.rows -= 1;
-                lane.leased -= u64::from(matches!(held, Some((Holder::Claimed | Holder::Writer { leased: true }, _))));
+                lane.leased -= leased;
             }
-            Op::Park(lane) => self.lanes.entry(lane).or_default().parked += 1,
-            Op::Unpark(lane) => self.lanes.entry(lane).or_default().parked -= 1,
+            Op::Park(lane) => {
+                self.pending += counted(lane);
+                self.lanes.entry(lane).or_default().parked += 1;
+            }
+            Op::Unpark(lane) => {
+                self.pending -= counted(lane);
+                self.lanes.entry(lane).or_default().parked -= 1;
+            }
         }
     }
 
@@ -230,6 +252,7 @@ impl<R: Clone + Baggage> Queue<R> {
             if self.held.get(row).is_some_and(|(holder, _)| *holder == Holder::Claimed)
                 && let Some((_, value)) = self.held.remove(row)
             {
+                self.leased -= counted(row.lane);
                 self.lanes.entry(row.lane).or_default().leased -= 1;
                 value.into_iter().for_each(|value| self.set_free(*row, value));
                 released.push(*row);
@@ -260,6 +283,7 @@ impl<R: Clone + Baggage> Queue<R> {
             }
             if let Some(value) = self.take_free(row) {
                 self.held.insert(row, (Holder::Claimed, Some(value.clone())));
+                self.leased += counted(row.lane);
                 self.lanes.entry(row.lane).or_default().leased += 1;
                 rows.push((row, value));
             }
@@ -315,9 +339,13 @@ impl<R: Clone + Baggage> Queue<R> {
         self.lanes.get(&lane).map_or(0, |lane| lane.rows + lane.parked)
     }
 
-    /// The sum over the lanes from `first` on: leased, pending.
-    pub(in crate::outbox) fn totals_from(&self, first: u32) -> (u64, u64) {
-        let lanes = self.lanes.range(first..).map(|(_, lane)| lane);
-        lanes.fold((0, 0), |(leased, pending), lane| (leased + lane.leased, pending + lane.rows + lane.parked))
+    /// The sums over the lanes of endpoints: leased, pending.
+    pub(in crate::outbox) fn totals(&self) -> (u64, u64) {
+        (self.leased, self.pending)
     }
+}
+
+/// 1 for the lane of an endpoint, 0 for one of deadlines or mails.
+fn counted(lane: u32) -> u64 {
+    u64::from(lane >= rules::FIRST_WEBHOOK_LANE)
 }

@@ -76,7 +76,7 @@ fn checksum(key: &[u8], body: &[u8]) -> u32 {
 }
 
 /// A place in the archive: segment and offset in one number; 0 is nowhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(in crate::outbox) struct Place(u64);
 
 impl Place {

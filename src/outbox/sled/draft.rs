@@ -192,7 +192,7 @@ impl Draft<'_, '_> {
         } else {
             self.view.put(key, &turns)
         }
-        self.known.turns.put((journey, neighbours), turns);
+        self.known.turns.put((journey, neighbours), turns, 1);
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Draft<'_, '_> {
         } else {
             self.view.put(key, &turns)
         }
-        self.known.turns.put((journey, neighbours), turns);
+        self.known.turns.put((journey, neighbours), turns, 1);
         Ok(())
     }
 

@@ -9,8 +9,11 @@ use crate::ids::JourneyId;
 use crate::outbox::OutboxError;
 use crate::outbox::record::{self, Place, Turn, keys};
 
+/// Journeys whose turns are remembered, at so many lots of neighbouring lanes.
+const TURNS: usize = 4_096;
+
 /// See the module. Drafts change it at once: a batch that fails ends all writing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Known {
     /// The endpoints' lanes.
     pub(super) lanes: BTreeMap<Arc<str>, u32>,
@@ -33,7 +36,7 @@ impl Known {
             let count: u64 = record::open("count of a segment", &key, &value)?;
             needed.extend(keys::read_needed(&key).map(|segment| (segment, count)));
         }
-        Ok(Known { lanes, top, needed, ..Known::default() })
+        Ok(Known { lanes, top, turns: Recent::new(TURNS), needed, touched: BTreeSet::new() })
     }
 
     /// Something that is pending has its bytes at `place`, from here on.

@@ -178,7 +178,7 @@ impl Live {
 
     pub(super) fn ledger(&self) -> Ledger {
         let counts = &self.counts;
-        let (in_flight, _) = self.queue.totals_from(rules::FIRST_WEBHOOK_LANE);
+        let (in_flight, _) = self.queue.totals();
         let mails_in_flight = self.mails_leased.len() as u64;
         Ledger {
             journeys: counts.journeys,
@@ -234,7 +234,7 @@ impl Live {
 
     /// Deliveries that have a row or are parked.
     pub(super) fn pending(&self) -> u64 {
-        self.queue.totals_from(rules::FIRST_WEBHOOK_LANE).1
+        self.queue.totals().1
     }
 }
 

@@ -3,31 +3,36 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// So many are kept for sure, and at most twice as many.
-const KEPT: usize = 4_096;
-
-/// Two generations: when the young one is full, the old one is forgotten.
+/// Two generations: when the young one is as heavy as it may be, the old one is forgotten.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Recent { young: HashMap::new(), old: HashMap::new() }
-    }
+    weight: usize,
+    limit: usize,
 }
 
 impl<K: Eq + Hash, V> Recent<K, V> {
+    /// Keeps the latest for sure up to a weight of `limit`, and at most twice as much and one more.
+    pub(super) fn new(limit: usize) -> Self {
+        Recent { young: HashMap::new(), old: HashMap::new(), weight: 0, limit }
+    }
+
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
-    pub(super) fn put(&mut self, key: K, value: V) {
-        if self.young.len() >= KEPT && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
+    /// Keeps `value`, which weighs `weight` if `key` is a new one; one that is known keeps the weight it had.
+    pub(super) fn put(&mut self, key: K, value: V, weight: usize) {
+        if self.young.contains_key(&key) {
+            self.young.insert(key, value);
+            return;
         }
+        if self.weight + weight > self.limit {
+            self.old = std::mem::take(&mut self.young);
+            self.weight = 0;
+        }
+        self.weight += weight;
         self.young.insert(key, value);
     }
 }
@@ -38,10 +43,11 @@ mod tests {
 
     #[test]
     fn the_latest_is_kept_as_it_is() {
-        let mut recent = Recent::default();
+        const KEPT: usize = 64;
+        let mut recent = Recent::new(KEPT * 8);
         for number in 1..=3 * KEPT {
-            recent.put(number, 0);
-            recent.put(number, number);
+            recent.put(number, 0, 8);
+            recent.put(number, number, 8);
             for kept in [number, number.saturating_sub(KEPT - 1).max(1)] {
                 assert_eq!(recent.get(&kept), Some(&kept), "after {number}");
             }

@@ -19,8 +19,9 @@ use tokio::sync::watch;
 use super::follow::TreeFiles;
 use super::known::Known;
 use super::live::Live;
+use super::recent::Recent;
 use super::table::Table;
-use super::{Core, SledSettings};
+use super::{Core, SledSettings, shared};
 use crate::clock::Stopwatch;
 use crate::outbox::archive::{self, Appender, ArchiveError, segment};
 use crate::outbox::record::{self, BadRecord, FORMAT, Meta, StoredLane, keys};
@@ -128,7 +129,8 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> 
         table,
         archive,
         live: Mutex::new(live),
-        recent: RwLock::default(),
+        recent: RwLock::new(Recent::new(shared::RECENT)),
+        shared: Mutex::new(Recent::new(shared::SHARED)),
         changed: watch::Sender::new(0),
         broken: OnceLock::new(),
         given: AtomicU64::new(meta.journey_numbers),

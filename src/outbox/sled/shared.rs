@@ -10,11 +10,17 @@ use super::recent::Recent;
 use super::table::Table;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JourneyId};
-use crate::message::{Delivery, DeliveryState};
+use crate::message::{Delivery, DeliveryState, Message};
 use crate::outbox::archive::{Archive, ArchiveError};
-use crate::outbox::record::{BadRecord, Frame, Row};
+use crate::outbox::record::{BadRecord, DeliveryRow, Frame, Place, Row};
 use crate::outbox::{Claim, DueDelivery, Lease, OutboxError};
 use crate::provider::Journey;
+
+/// Journeys that are remembered.
+pub(super) const RECENT: usize = 4_096;
+
+/// Bytes of messages that are remembered.
+pub(super) const SHARED: usize = 4 << 20;
 
 /// What the writer shares with the callers.
 #[derive(Debug)]
@@ -23,6 +29,8 @@ pub(super) struct Core {
     pub(super) archive: Arc<Archive>,
     pub(super) live: Mutex<Live>,
     pub(super) recent: RwLock<Recent<JourneyId, Arc<Journey>>>,
+    /// Messages that were read for one endpoint and that others are owed as well, in a form of theirs.
+    pub(super) shared: Mutex<Recent<(Place, u8), Message>>,
     pub(super) changed: watch::Sender<u64>,
     pub(super) broken: OnceLock<String>,
     /// The last journey number that was given.
@@ -44,7 +52,7 @@ impl Core {
 
     pub(super) fn remember(&self, journeys: Vec<Arc<Journey>>) {
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        journeys.into_iter().for_each(|journey| recent.put(journey.id, journey));
+        journeys.into_iter().for_each(|journey| recent.put(journey.id, journey, 1));
     }
 
     pub(super) fn tell(&self) {
@@ -106,13 +114,30 @@ impl Core {
         let Row::Delivery(row) = hot.row else { return Ok(None) };
         let message = match hot.message {
             Some(message) => message,
-            None => match self.archive.frame(row.event)? {
-                Some(Frame::Event { message, .. } | Frame::Resend { message, .. }) => message.in_form(row.form),
-                _ => return Err(OutboxError::Broken("a pending event is missing in the archive".into())),
-            },
+            None => self.kept_message(&row)?,
         };
         let id = DeliveryId(lease.serial);
         Ok(Some(DueDelivery { lease, id, due_at: lease.due, attempts: row.attempts, message }))
+    }
+
+    /// A message from the archive. Where it goes to many endpoints its frame names them all, so it is not read for each.
+    fn kept_message(&self, row: &DeliveryRow) -> Result<Message, OutboxError> {
+        let shared = || self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (row.event, row.form);
+        if let Some(message) = shared().get(&at) {
+            return Ok(message.clone());
+        }
+        match self.archive.frame(row.event)? {
+            Some(Frame::Event { message, deliveries, .. }) => {
+                let message = message.in_form(row.form);
+                if deliveries.len() > 1 {
+                    shared().put(at, message.clone(), message.body.len());
+                }
+                Ok(message)
+            }
+            Some(Frame::Resend { message, .. }) => Ok(message.in_form(row.form)),
+            _ => Err(OutboxError::Broken("a pending event is missing in the archive".into())),
+        }
     }
 }
 

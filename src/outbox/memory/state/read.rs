@@ -138,7 +138,7 @@ impl State {
     }
 
     pub(in crate::outbox) fn ledger(&self) -> Ledger {
-        let (in_flight, _) = self.queue.totals_from(rules::FIRST_WEBHOOK_LANE);
+        let (in_flight, _) = self.queue.totals();
         let mails_in_flight = self.mails_leased.len() as u64;
         let [delivered, exhausted, cancelled] = self.ended;
         let [sent, failed, kept] = self.mails_ended;
