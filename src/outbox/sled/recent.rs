@@ -24,8 +24,8 @@ impl<K: Eq + Hash, V> Recent<K, V> {
 
     /// Keeps `value`, which weighs `weight` if `key` is a new one; one that is known keeps the weight it had.
     pub(super) fn put(&mut self, key: K, value: V, weight: usize) {
-        if self.young.contains_key(&key) {
-            self.young.insert(key, value);
+        if let Some(known) = self.young.get_mut(&key) {
+            *known = value;
             return;
         }
         if self.weight + weight > self.limit {
