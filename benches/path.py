@@ -4,7 +4,7 @@ import os
 import sys
 from typing import NamedTuple
 
-from rig import backlog, lanes, latency, rates, tls, tools
+from rig import backlog, lanes, latency, pages, rates, tls, tools
 from rig.parts import Server, Sink, oha, webhook
 from rig.table import Table
 from rig.tools import HOST, median, quantile, say, setting
@@ -21,7 +21,7 @@ class Ports(NamedTuple):
     tls: int
 
 
-PARTS = ["G1", "G2", "G3", "G4", "G6", "G8", "G10", "G11", "G12", "G13", "TLS"]
+PARTS = ["G1", "G2", "G3", "G4", "G6", "G8", "G10", "G11", "G12", "G13", "P", "TLS"]
 
 
 def answers(table, ports, seconds):
@@ -75,6 +75,7 @@ def main():
     part(("G11", "G11B"), lanes.many, table, sink, ports, seconds)
     size = setting("ROUND", 1_000_000 if full else 100_000)
     part(("G13",), backlog.creep, table, sink, ports, size, setting("ROUNDS", 10))
+    part(("P", "P1", "P2"), pages.measure, table, sink, ports, setting("LIST", 1_000_000), repeat, seconds)
     part(("TLS",), tls.measure, table, ports, seconds, journeys)
     if taken:
         sink.reset()

@@ -22,6 +22,8 @@ GOALS = {
     "G11b": ("throughput at 10,000 webhooks, of that at one", "of one", 0.8, 0.95, True),
     "G12": ("open-loop pace not kept, at half of G3's rate", "%", 1, 0.1, False),
     "G13": ("disk after the last round of filling and draining", "of round 1", 1.2, 1.0, False),
+    "P1": ("a page of 100 of {pending} deliveries, p99", "ms", 100, 50, False),
+    "P2": ("throughput while somebody looks at ten pages a second", "of alone", 0.95, 0.99, True),
 }
 
 

@@ -12,6 +12,7 @@ pub mod apply;
 pub mod deadlines;
 mod jobs;
 pub mod lines;
+mod look;
 pub mod owed;
 pub mod run;
 pub mod time;

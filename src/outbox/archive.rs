@@ -12,6 +12,7 @@
 //! ```
 
 mod mark;
+mod opened;
 mod recover;
 pub(in crate::outbox) mod segment;
 
@@ -25,8 +26,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::clock::Timestamp;
 use crate::outbox::record::{Frame, FrameKey, Place};
 use mark::Mark;
+use opened::Opened;
 pub(in crate::outbox) use recover::open;
-use segment::{HEADER, Index, Summary};
+use segment::{HEADER, Span, Summary};
 
 /// Why the archive could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,7 @@ pub(in crate::outbox) enum ArchiveError {
 pub(in crate::outbox) struct Archive {
     dir: PathBuf,
     shelf: RwLock<Shelf>,
+    opened: Opened,
 }
 
 #[derive(Debug)]
@@ -99,7 +102,8 @@ impl Archive {
         }
         for number in sealed {
             // One that retention dropped in between is gone.
-            let Some(index) = Index::open(&self.dir, number)? else { continue };
+            let Some(sealed) = self.opened.get(&self.dir, number)? else { continue };
+            let Some(index) = &sealed.index else { continue };
             if let Some(offset) = index.find(hash)? {
                 return self.checked(Place::new(number, offset), key);
             }
@@ -118,15 +122,14 @@ impl Archive {
             let shelf = self.read();
             (shelf.active == place.segment()).then(|| shelf.file.clone())
         };
-        let file = match active {
-            Some(file) => file,
-            None => match File::open(segment::path(&self.dir, place.segment())) {
-                Ok(file) => Arc::new(file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error.into()),
+        let frame = match active {
+            Some(file) => segment::read_at(&file, place.offset())?,
+            None => match self.opened.get(&self.dir, place.segment())? {
+                Some(sealed) => segment::read_at(&sealed.file, place.offset())?,
+                None => return Ok(None),
             },
         };
-        match segment::read_at(&file, place.offset())? {
+        match frame {
             Some(frame) => Ok(Some(frame)),
             None => Err(ArchiveError::Damaged(format!(
                 "the frame at {} of archive segment {} does not hold",
@@ -134,6 +137,22 @@ impl Archive {
                 place.segment()
             ))),
         }
+    }
+
+    /// The least number of a delivery that came to be in segment `first` or later.
+    pub(in crate::outbox) fn first_delivery_from(&self, first: u32) -> u64 {
+        let shelf = self.read();
+        let kept = shelf.sealed.range(first..).map(|(_, summary)| summary).chain([&shelf.summary]);
+        kept.map(|summary| summary.created.least).min().unwrap_or(u64::MAX)
+    }
+
+    /// The deliveries that came to be in these segments, oldest first; a segment's own lie within its span.
+    pub(in crate::outbox) fn created_in(&self, segments: &[u32]) -> Vec<Span> {
+        let shelf = self.read();
+        let of = |number: &u32| shelf.sealed.get(number).or((*number == shelf.active).then_some(&shelf.summary));
+        let mut spans: Vec<Span> = segments.iter().filter_map(of).map(|summary| summary.created).collect();
+        spans.sort_unstable_by_key(|span| span.least);
+        spans
     }
 
     /// The least numbers of deliveries and events that lists go down to.
@@ -160,6 +179,7 @@ impl Archive {
             let kept = shelf.sealed.split_off(&first);
             std::mem::replace(&mut shelf.sealed, kept)
         };
+        self.opened.forget_before(first);
         for number in dropped.keys() {
             fs::remove_file(segment::index_path(&self.dir, *number))?;
             fs::remove_file(segment::path(&self.dir, *number))?;

@@ -334,6 +334,11 @@ impl<R: Clone + Baggage> Queue<R> {
         self.lanes.get(&lane).map_or(0, |lane| lane.leased)
     }
 
+    /// The serials of what is leased in the lanes of endpoints, in no order.
+    pub(in crate::outbox) fn leased_serials(&self) -> impl Iterator<Item = u64> {
+        self.held.keys().filter(|row| counted(row.lane) > 0 && self.is_leased(**row)).map(|row| row.serial)
+    }
+
     /// All that a lane has: rows, and what is parked behind them.
     pub(in crate::outbox) fn pending(&self, lane: u32) -> u64 {
         self.lanes.get(&lane).map_or(0, |lane| lane.rows + lane.parked)

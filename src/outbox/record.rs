@@ -11,6 +11,7 @@
 //!   H journey lanes                  the ordered deliveries of a journey that are at their turn at up to 16 endpoints
 //!   W lane                           an endpoint's name and its open digest
 //!   G digest index                   a digest's entries
+//!   E serial                         a delivery that is exhausted or cancelled
 //!   S segment                        how much that is pending has its bytes in that segment of the archive
 //!   J number · I id · R reference    journeys
 //!   K hash                           idempotency keys
@@ -30,7 +31,7 @@ use crate::ids::{DeliveryId, EventId, JourneyId};
 use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message};
 
 /// The format of the whole store.
-pub(in crate::outbox) const FORMAT: u32 = 4;
+pub(in crate::outbox) const FORMAT: u32 = 5;
 /// The version of each value.
 const VERSION: u8 = 1;
 

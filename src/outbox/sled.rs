@@ -16,6 +16,7 @@
 mod draft;
 mod follow;
 mod known;
+mod lists;
 mod live;
 mod read;
 mod recent;

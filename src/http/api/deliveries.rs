@@ -14,7 +14,7 @@ use crate::http::api::{PageQuery, Path, Query, Whole, journeys, nothing_else, ob
 use crate::http::problem::Problem;
 use crate::ids::{DeliveryId, EventId, IdError};
 use crate::message::{Delivery, DeliveryState};
-use crate::outbox::DeliveryQuery;
+use crate::outbox::{DeliveryQuery, Outbox, OutboxError};
 
 /// A resend of many takes at most so many at once.
 const RESEND_MAX: usize = 10_000;
@@ -56,7 +56,8 @@ pub(super) async fn events(
 ) -> Result<Json<Value>, Problem> {
     let pages = PageQuery { cursor: which.cursor, limit: which.limit };
     let journey = which.journey.map(|id| journeys::find(&app, &id)).transpose()?.map(|journey| journey.id);
-    let found = app.outbox.events(journey, pages.cursor()?, pages.limit()?)?;
+    let (cursor, limit) = (pages.cursor()?, pages.limit()?);
+    let found = app.look(move |outbox| outbox.events(journey, cursor, limit)).await?;
     Ok(page(found, |record| shapes::event_with(&record.message, record.deliveries.iter().map(|d| json!(d)).collect())))
 }
 
@@ -100,7 +101,8 @@ pub(super) async fn list(State(app): State<Arc<App>>, Query(which): Query<Which>
         event: which.event.map(|id| id.parse().map_err(bad_id)).transpose()?,
         journey: which.journey.map(|id| journeys::find(&app, &id)).transpose()?.map(|journey| journey.id),
     };
-    let found = app.outbox.deliveries(&query, pages.cursor()?, pages.limit()?)?;
+    let (cursor, limit) = (pages.cursor()?, pages.limit()?);
+    let found = app.look(move |outbox| outbox.deliveries(&query, cursor, limit)).await?;
     Ok(page(found, |delivery| shapes::delivery(&delivery)))
 }
 
@@ -179,7 +181,7 @@ pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole)
     };
     nothing_else(&members, &KNOWN)?;
     let query = DeliveryQuery { state: Some(wanted), webhook, ..DeliveryQuery::default() };
-    let mut matching = matching(&app, &query, since, limit)?;
+    let mut matching = app.look(move |outbox| matching(outbox, &query, since, limit)).await?;
     matching.reverse();
     let mut resent = Vec::new();
     if !dry_run {
@@ -193,14 +195,14 @@ pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole)
 
 /// Newest first.
 fn matching(
-    app: &App,
+    outbox: &dyn Outbox,
     query: &DeliveryQuery,
     since: Option<Timestamp>,
     limit: usize,
-) -> Result<Vec<Delivery>, Problem> {
+) -> Result<Vec<Delivery>, OutboxError> {
     let (mut found, mut cursor) = (Vec::new(), None);
     loop {
-        let page = app.outbox.deliveries(query, cursor, 1_000)?;
+        let page = outbox.deliveries(query, cursor, 1_000)?;
         found.extend(page.items.into_iter().filter(|delivery| since.is_none_or(|since| delivery.due_at >= since)));
         cursor = page.next;
         if cursor.is_none() || found.len() >= limit {

@@ -45,7 +45,9 @@ pub(super) async fn list(
 ) -> Result<axum::Json<Value>, Problem> {
     let pages = PageQuery { cursor: which.cursor, limit: which.limit };
     let query = JourneyQuery { state: which.state, reference_no: which.reference_no };
-    Ok(page(app.outbox.journeys(&query, pages.cursor()?, pages.limit()?)?, |journey| shapes::journey(&journey)))
+    let (cursor, limit) = (pages.cursor()?, pages.limit()?);
+    let found = app.look(move |outbox| outbox.journeys(&query, cursor, limit)).await?;
+    Ok(page(found, |journey| shapes::journey(&journey)))
 }
 
 /// A journey.

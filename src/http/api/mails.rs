@@ -21,7 +21,9 @@ use crate::ids::{IdError, MailId};
     responses((status = 200, description = "a page", body = schema::Page<schema::Mail>), Problem),
 )]
 pub(super) async fn list(State(app): State<Arc<App>>, Query(pages): Query<PageQuery>) -> Result<Json<Value>, Problem> {
-    Ok(page(app.outbox.mails(pages.cursor()?, pages.limit()?)?, |mail| shapes::mail(&mail)))
+    let (cursor, limit) = (pages.cursor()?, pages.limit()?);
+    let found = app.look(move |outbox| outbox.mails(cursor, limit)).await?;
+    Ok(page(found, |mail| shapes::mail(&mail)))
 }
 
 /// An error mail.

@@ -10,6 +10,7 @@ use std::sync::{Arc, RwLock};
 use bytes::Bytes;
 
 use super::mark::Mark;
+use super::opened::Opened;
 use super::segment::{self, HEADER, Index, Summary};
 use super::{Appender, Archive, ArchiveError, Shelf};
 use crate::outbox::record::{Frame, Meta, Place};
@@ -58,7 +59,7 @@ fn shelve(
     let Active { number, file, summary, latest } = active;
     let file = Arc::new(file);
     let shelf = Shelf { sealed, active: number, file: file.clone(), summary, latest };
-    let archive = Arc::new(Archive { dir: dir.to_owned(), shelf: RwLock::new(shelf) });
+    let archive = Arc::new(Archive { dir: dir.to_owned(), shelf: RwLock::new(shelf), opened: Opened::default() });
     let appender = Appender {
         archive: archive.clone(),
         file,

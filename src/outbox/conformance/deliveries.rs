@@ -154,6 +154,11 @@ pub(super) async fn lists_are_filtered_and_paged(outbox: &dyn Outbox) {
     let held = claim(outbox, HOOK, 0).await;
     settle(outbox, &held[0], 1, Verdict::Delivered).await;
     let resent = outbox.redeliver(held[0].id, at(2)).await.expect("it is over");
+    given(outbox, 3, &[("third", 0), ("third", 0)]).await;
+    let failed = claim(outbox, "third", 0).await;
+    settle(outbox, &failed[0], 2, Verdict::Exhausted).await;
+    outbox.release(vec![failed[1].lease]);
+    outbox.cancel(failed[1].id, at(2)).await.expect("it waits");
     let all = DeliveryQuery::default();
     let check = |query: DeliveryQuery, expected: &[u64]| {
         let page = outbox.deliveries(&query, None, 100).expect("a list");
@@ -170,11 +175,15 @@ pub(super) async fn lists_are_filtered_and_paged(outbox: &dyn Outbox) {
         }
         assert_eq!(ids, expected, "{query:?} one by one");
     };
-    check(all.clone(), &[5, 4, 3, 2, 1]);
+    check(all.clone(), &[7, 6, 5, 4, 3, 2, 1]);
     check(DeliveryQuery { webhook: Some(HOOK.into()), ..all.clone() }, &[5, 3, 1]);
     check(DeliveryQuery { state: Some(DeliveryState::InFlight), ..all.clone() }, &[3]);
     check(DeliveryQuery { state: Some(DeliveryState::Waiting), ..all.clone() }, &[5, 4, 2]);
-    check(DeliveryQuery { state: Some(DeliveryState::Exhausted), ..all.clone() }, &[]);
+    check(DeliveryQuery { state: Some(DeliveryState::Exhausted), ..all.clone() }, &[6]);
+    check(DeliveryQuery { state: Some(DeliveryState::Cancelled), ..all.clone() }, &[7]);
+    check(DeliveryQuery { state: Some(DeliveryState::Delivered), ..all.clone() }, &[1]);
+    let elsewhere = Some(HOOK.to_owned());
+    check(DeliveryQuery { state: Some(DeliveryState::Exhausted), webhook: elsewhere, ..all.clone() }, &[]);
     check(DeliveryQuery { event: Some(event), ..all.clone() }, &[5, 2, 1]);
     check(DeliveryQuery { journey: Some(first.id), ..all.clone() }, &[5, 2, 1]);
     check(DeliveryQuery { journey: Some(first.id), webhook: Some("other".into()), ..all.clone() }, &[2]);

@@ -64,6 +64,11 @@ pub(in crate::outbox) fn needed(segment: u32) -> Vec<u8> {
     key(b'S', &[&segment.to_be_bytes()])
 }
 
+/// A delivery that ended otherwise than delivered.
+pub(in crate::outbox) fn unhappy(serial: u64) -> Vec<u8> {
+    key(b'E', &[&serial.to_be_bytes()])
+}
+
 /// The segment in a key of [`needed`].
 pub(in crate::outbox) fn read_needed(key: &[u8]) -> Option<u32> {
     key.strip_prefix(b"S").and_then(|number| number.try_into().ok()).map(u32::from_be_bytes)

@@ -20,6 +20,9 @@ use crate::outbox::record::{DeliveryRow, Frame, FrameKey, Meta, Place, Row, Stor
 use crate::outbox::{Commit, Committed, Lease, NewDelivery, NewKey, Note, OutboxError, rules};
 use crate::provider::Journey;
 
+/// So many deliveries that did not arrive are forgotten in one go; what is left of them shows nowhere, and goes later.
+const FORGOTTEN: usize = 10_000;
+
 /// What a batch will have done once it is durable.
 #[derive(Debug)]
 pub(super) struct Draft<'a, 't> {
@@ -86,6 +89,17 @@ impl Draft<'_, '_> {
             Some(value) => self.view.put(key, &value),
             None => self.view.remove(key),
         }
+    }
+
+    /// Drops what is over and older than `horizon`. What is pending keeps its segments.
+    pub(super) fn expire(&mut self, horizon: Timestamp) -> Result<(), OutboxError> {
+        let first = self.core.archive.oldest_to_keep(horizon, self.known.oldest_needed());
+        self.meta.first_segment = self.meta.first_segment.max(first);
+        let gone = keys::unhappy(self.core.archive.first_delivery_from(self.meta.first_segment));
+        for (key, _) in self.core.table.page(&keys::unhappy(0), &gone, FORGOTTEN)? {
+            self.view.remove(key.to_vec());
+        }
+        Ok(())
     }
 
     fn stored(&self, id: JourneyId) -> Result<Option<Arc<Journey>>, OutboxError> {
@@ -331,6 +345,7 @@ impl Draft<'_, '_> {
         delivery.state = crate::message::DeliveryState::Cancelled;
         self.archive.push(&Frame::Cancel { delivery, previous });
         self.meta.counts.cancelled += 1;
+        self.view.put_new(keys::unhappy(id.0), &());
         self.saw(now);
         Ok(())
     }

@@ -232,6 +232,11 @@ impl Live {
         Ok(horizon)
     }
 
+    /// The numbers of the deliveries that are leased.
+    pub(super) fn deliveries_leased(&self) -> Vec<u64> {
+        self.queue.leased_serials().collect()
+    }
+
     /// Deliveries that have a row or are parked.
     pub(super) fn pending(&self) -> u64 {
         self.queue.totals().1

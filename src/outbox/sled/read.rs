@@ -10,13 +10,8 @@ use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, Mail, MailState};
 use crate::outbox::archive::ArchiveError;
 use crate::outbox::record::{self, Frame, FrameKey, Place, Row, keys};
-use crate::outbox::{
-    DeliveryQuery, DigestEntry, DueMail, EventRecord, JourneyQuery, Lease, NewKey, OutboxError, Page, rules,
-};
-use crate::provider::{self, Environment, Journey};
-
-/// A filtered list looks at so many rows for one page at most; its cursor goes on from there.
-const LOOK: usize = 20_000;
+use crate::outbox::{DigestEntry, DueMail, EventRecord, Lease, NewKey, OutboxError, rules};
+use crate::provider::{Environment, Journey};
 
 /// Delivery `id` as it came to be in `frame`.
 pub(super) fn delivery_at_first(frame: &Frame, id: DeliveryId) -> Option<Delivery> {
@@ -44,28 +39,6 @@ pub(super) fn delivery_of(
         Frame::Cancel { delivery, .. } => Some(delivery.clone()),
         other => delivery_at_first(other, id),
     })
-}
-
-/// A page from `numbers`; `get` says what a number stands for, and `None` for what is not wanted.
-fn page<T>(
-    numbers: impl Iterator<Item = u64>,
-    limit: usize,
-    mut get: impl FnMut(u64) -> Result<Option<T>, OutboxError>,
-) -> Result<Page<T>, OutboxError> {
-    let mut page = Page { items: Vec::new(), next: None };
-    for (looked, number) in numbers.enumerate() {
-        if looked == LOOK {
-            page.next = Some(number);
-            break;
-        }
-        let Some(item) = get(number)? else { continue };
-        if page.items.len() == limit {
-            page.next = Some(number);
-            break;
-        }
-        page.items.push(item);
-    }
-    Ok(page)
 }
 
 impl Core {
@@ -97,7 +70,7 @@ impl Core {
         }
     }
 
-    fn numbered(&self, number: u64) -> Result<Option<Journey>, OutboxError> {
+    pub(super) fn numbered(&self, number: u64) -> Result<Option<Journey>, OutboxError> {
         let key = keys::journey(number);
         let Some(value) = self.table.get(&key)? else { return Ok(None) };
         Ok(Some(record::open("journey", &key, &value)?))
@@ -119,40 +92,11 @@ impl Core {
         newest.map_or(Ok(None), |number| self.numbered(number))
     }
 
-    pub(super) fn journeys(
-        &self,
-        query: &JourneyQuery,
-        cursor: Option<u64>,
-        limit: usize,
-    ) -> Result<Page<Journey>, OutboxError> {
-        let cursor = cursor.unwrap_or(u64::MAX);
-        let wanted = |number| {
-            let journey = self.numbered(number)?;
-            let has_state =
-                |journey: &Journey| query.state.as_ref().is_none_or(|state| provider::view(journey).state == *state);
-            Ok(journey.filter(has_state))
-        };
-        if let Some(reference) = &query.reference_no {
-            let mut numbers = Vec::new();
-            for environment in [Environment::Sandbox, Environment::Live] {
-                for found in self.table.prefixed(keys::references(reference, environment)) {
-                    numbers.extend(keys::number(&found?.0).filter(|number| *number <= cursor));
-                }
-            }
-            numbers.sort_unstable_by(|a, b| b.cmp(a));
-            return page(numbers.into_iter(), limit, wanted);
-        }
-        // Journeys never go, and their numbers have few gaps.
-        let newest = self.table.page_back(&keys::journey(0), &keys::journey(cursor.saturating_add(1)), 1)?.pop();
-        let newest = newest.and_then(|(key, _)| keys::number(&key)).unwrap_or_default();
-        page((1..=newest).rev(), limit, wanted)
-    }
-
     pub(super) fn event(&self, id: EventId) -> Result<Option<EventRecord>, OutboxError> {
         self.event_record(FrameKey::Event(id))
     }
 
-    fn event_record(&self, key: FrameKey) -> Result<Option<EventRecord>, OutboxError> {
+    pub(super) fn event_record(&self, key: FrameKey) -> Result<Option<EventRecord>, OutboxError> {
         let Some((_, Frame::Event { message, deliveries, .. })) = self.archive.find(key)? else { return Ok(None) };
         let mut resends = Vec::new();
         let mut next = self.archive.find(FrameKey::Resends(message.event_id))?.map(|(_, frame)| frame);
@@ -167,23 +111,6 @@ impl Core {
     /// The frame that a chain goes on with; what retention dropped ends it.
     fn earlier(&self, place: Place) -> Result<Option<Frame>, OutboxError> {
         if place == Place::NOWHERE { Ok(None) } else { Ok(self.archive.frame(place)?) }
-    }
-
-    pub(super) fn events(
-        &self,
-        journey: Option<JourneyId>,
-        cursor: Option<u64>,
-        limit: usize,
-    ) -> Result<Page<EventRecord>, OutboxError> {
-        let Some(id) = journey else {
-            let newest = self.live().counts().events.min(cursor.unwrap_or(u64::MAX));
-            let (_, floor) = self.archive.floors();
-            let numbers = (floor.max(1)..=newest).rev();
-            return page(numbers, limit, |number| self.event_record(FrameKey::EventNumber(number)));
-        };
-        let last = self.journey(id)?.map_or(0, |journey| journey.sequence);
-        let numbers = cursor.unwrap_or(0)..=last;
-        page(numbers, limit, |sequence| self.event_record(FrameKey::JourneyEvent(id, sequence)))
     }
 
     pub(super) fn delivery(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, OutboxError> {
@@ -205,35 +132,6 @@ impl Core {
         Ok(Some((self.shown(delivery), tries)))
     }
 
-    pub(super) fn deliveries(
-        &self,
-        query: &DeliveryQuery,
-        cursor: Option<u64>,
-        limit: usize,
-    ) -> Result<Page<Delivery>, OutboxError> {
-        let cursor = cursor.unwrap_or(u64::MAX);
-        let wanted = |id| {
-            let id = DeliveryId(id);
-            let Some((_, frame)) = self.archive.find(FrameKey::Delivery(id))? else { return Ok(None) };
-            let delivery = delivery_of(&frame, id, |place| self.archive.frame(place))?;
-            let delivery = delivery.map(|delivery| self.shown(delivery));
-            Ok(delivery.filter(|delivery| rules::wanted(query, delivery)))
-        };
-        let events = match (query.event, query.journey) {
-            (Some(event), _) => self.event(event)?.into_iter().collect(),
-            (None, Some(journey)) => self.events(Some(journey), None, usize::MAX)?.items,
-            (None, None) => {
-                let newest = self.live().counts().deliveries.min(cursor);
-                let (floor, _) = self.archive.floors();
-                return page((floor.max(1)..=newest).rev(), limit, wanted);
-            }
-        };
-        let ids = events.into_iter().flat_map(|event| event.deliveries).map(|id| id.0).filter(|id| *id <= cursor);
-        let mut ids: Vec<_> = ids.collect();
-        ids.sort_unstable_by(|a, b| b.cmp(a));
-        page(ids.into_iter(), limit, wanted)
-    }
-
     pub(super) fn mail(&self, id: MailId) -> Result<Option<Mail>, OutboxError> {
         match self.archive.find(FrameKey::Mail(id.0))? {
             Some((_, Frame::Mail(mail))) => Ok(Some(self.shown_mail(mail))),
@@ -247,11 +145,6 @@ impl Core {
             mail.state = MailState::InFlight;
         }
         mail
-    }
-
-    pub(super) fn mails(&self, cursor: Option<u64>, limit: usize) -> Result<Page<Mail>, OutboxError> {
-        let newest = self.live().counts().mails.min(cursor.unwrap_or(u64::MAX));
-        page((1..=newest).rev(), limit, |id| self.mail(MailId(id)))
     }
 
     /// A claimed row of the mail lane with what it stands for.

@@ -30,6 +30,10 @@ use crate::outbox::{OpenError, OutboxError, rules};
 /// sled's threads give its lock back within milliseconds; a machine under load may take longer.
 const STRAGGLERS: Duration = Duration::from_secs(5);
 
+/// A program that this process is just starting has its files, and with them the lock of a store that was closed here
+/// meanwhile, until it is on its own.
+const FORKED: Duration = Duration::from_millis(300);
+
 /// Everything that an open store consists of.
 pub(super) struct Opened {
     pub(super) core: Core,
@@ -57,10 +61,16 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     let place = Place(dir);
     let options = File::options().write(true).create(true).truncate(false).open(dir.join("lock"));
     let file = options.map_err(|error| place.io(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(place.locked()),
-        Err(TryLockError::Error(error)) => Err(place.io(&error)),
+    let waiting = Stopwatch::start();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if waiting.elapsed() < FORKED => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(TryLockError::WouldBlock) => return Err(place.locked()),
+            Err(TryLockError::Error(error)) => return Err(place.io(&error)),
+        }
     }
 }
 

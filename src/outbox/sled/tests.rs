@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::message::{Message, Outcome, Verdict};
+use crate::message::{DeliveryState, Message, Outcome, Verdict};
 use crate::outbox::conformance::{at, emit, journey, start};
 use crate::outbox::{NewDelivery, NewMessage};
 use crate::rng::Seed;
@@ -389,15 +389,20 @@ async fn retention_drops_what_is_over_and_keeps_what_is_pending() {
         assert!(outbox.delivery(due.id).expect("an answer").is_some(), "{} is pending", due.id);
     }
     let (last, over) = due.split_last().expect("some are pending");
-    let settlement = |due: &DueDelivery| {
+    let settlement = |(n, due): (usize, &DueDelivery)| {
         let attempt = Attempt { n: 1, started_at: at(201), finished_at: at(201), outcome: Outcome::default() };
-        Settlement::Attempt { lease: due.lease, attempt: Box::new(attempt), verdict: Verdict::Delivered, notice: None }
+        let verdict = if n % 2 == 0 { Verdict::Exhausted } else { Verdict::Delivered };
+        Settlement::Attempt { lease: due.lease, attempt: Box::new(attempt), verdict, notice: None }
     };
-    outbox.settle(over.iter().map(settlement).collect()).await.expect("a settlement");
+    outbox.settle(over.iter().enumerate().map(settlement).collect()).await.expect("a settlement");
+    let unhappy = || outbox.core.table.prefixed(b"E".to_vec()).count();
+    assert_eq!(unhappy(), over.len().div_ceil(2));
     outbox.expire(at(10_000)).await.expect("it expires");
     while files() >= between {
         crate::clock::real_sleep(Duration::from_millis(5)).await;
     }
+    outbox.expire(at(10_000)).await.expect("it expires");
+    assert!(unhappy() < over.len() / 2, "what did not arrive is forgotten with its segment: {} are left", unhappy());
     let listed = outbox.deliveries(&DeliveryQuery::default(), None, 1_000).expect("a list");
     assert!(listed.items.len() < 200 && listed.items.iter().any(|delivery| delivery.id == last.id));
     assert!(outbox.event(EventId::mint(Seed(0), journey(1).id, 1)).expect("an answer").is_none(), "it is gone");
@@ -407,6 +412,34 @@ async fn retention_drops_what_is_over_and_keeps_what_is_pending() {
     assert_eq!((again.ledger().events, again.ledger().deliveries.waiting), (ledger.events, 1));
     let due = again.claim_deliveries(HOOK, at(0), 9).await.expect("a claim").rows;
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [last.id]);
+}
+
+#[tokio::test]
+async fn a_long_backlog_is_listed_whole_and_in_order() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    // What arrived lies around what waits, in segments of its own.
+    fill(&outbox, 1..=120).await;
+    let hooks: Vec<String> = (0..1_000).map(|n| format!("hook-{n}")).collect();
+    let to: Vec<(&str, i64)> = hooks.iter().map(|hook| (hook.as_str(), 9)).collect();
+    for number in 121..=132 {
+        let mut commit = start(journey(number));
+        emit(&mut commit, &to);
+        outbox.commit(commit).await.expect("a fresh journey");
+    }
+    fill(&outbox, 133..=252).await;
+    let waiting = DeliveryQuery { state: Some(DeliveryState::Waiting), ..DeliveryQuery::default() };
+    let (mut listed, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = outbox.deliveries(&waiting, cursor, 777).expect("a list");
+        listed.extend(page.items.iter().map(|delivery| delivery.id));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed.len() as u64, outbox.ledger().deliveries.waiting);
+    assert!(listed.is_sorted_by(|a, b| a > b), "newest first, none twice");
 }
 
 #[tokio::test]

@@ -163,16 +163,14 @@ impl Writer {
                 }
             }
         }
+        if let Some(now) = expired {
+            draft.expire(now.minus(self.retention))?;
+        }
         let Draft { view, meta, ops, journeys, new_lanes, .. } = draft;
         if view.is_unchanged() && expired.is_none() && !reserve {
             return Ok(());
         }
         self.meta = meta;
-        if let Some(now) = expired {
-            // What is pending keeps its segments.
-            let first = self.core.archive.oldest_to_keep(now.minus(self.retention), self.known.oldest_needed());
-            self.meta.first_segment = self.meta.first_segment.max(first);
-        }
         let given = self.core.given.load(Ordering::Relaxed);
         if given + AHEAD / 2 > self.meta.journey_numbers {
             self.meta.journey_numbers = given + AHEAD;

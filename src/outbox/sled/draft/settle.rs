@@ -71,7 +71,10 @@ impl Draft<'_, '_> {
                 return Ok(());
             }
             Verdict::Delivered => self.meta.counts.delivered += 1,
-            Verdict::Exhausted => self.meta.counts.exhausted += 1,
+            Verdict::Exhausted => {
+                self.meta.counts.exhausted += 1;
+                self.view.put_new(keys::unhappy(lease.serial), &());
+            }
         }
         self.known.done_with(row.event)?;
         if let Some((entry, window)) = entry {

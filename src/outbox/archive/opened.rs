@@ -1,0 +1,92 @@
+//! Sealed segments that were looked into lately, kept open: a page of a list asks the same few again and again.
+//!
+//! Called by the archive's readers only. Never holds more than a few descriptors, and waits a moment for one when the
+//! process has none left: that a server has many callers is no damage to its store.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::segment::{self, Index};
+use crate::clock::Stopwatch;
+
+/// So many stay open, two descriptors each.
+const OPEN: usize = 8;
+
+/// How long a reader waits for a descriptor before it gives up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const AGAIN_AFTER: Duration = Duration::from_millis(5);
+
+/// "Too many open files", of the system and of this process.
+const NO_DESCRIPTOR: [i32; 2] = [23, 24];
+
+/// A sealed segment and its index.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    number: u32,
+    pub(super) file: File,
+    /// `None` when it is missing or does not hold.
+    pub(super) index: Option<Index>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    /// The one that was asked for last comes first.
+    latest: Mutex<VecDeque<Arc<Sealed>>>,
+}
+
+impl Opened {
+    fn latest(&self) -> MutexGuard<'_, VecDeque<Arc<Sealed>>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Segment `number` of the archive in `dir`; `None` when retention dropped it.
+    pub(super) fn get(&self, dir: &Path, number: u32) -> io::Result<Option<Arc<Sealed>>> {
+        {
+            let mut latest = self.latest();
+            if let Some(at) = latest.iter().position(|sealed| sealed.number == number) {
+                let found = latest.remove(at);
+                found.iter().for_each(|sealed| latest.push_front(sealed.clone()));
+                return Ok(found);
+            }
+        }
+        let Some(sealed) = self.open(dir, number)? else { return Ok(None) };
+        let sealed = Arc::new(sealed);
+        let mut latest = self.latest();
+        latest.truncate(OPEN - 1);
+        latest.push_front(sealed.clone());
+        Ok(Some(sealed))
+    }
+
+    fn open(&self, dir: &Path, number: u32) -> io::Result<Option<Sealed>> {
+        let waiting = Stopwatch::start();
+        loop {
+            let opened = File::open(segment::path(dir, number))
+                .and_then(|file| Ok(Sealed { number, file, index: Index::open(dir, number)? }));
+            match opened {
+                Ok(sealed) => return Ok(Some(sealed)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if is_no_descriptor(&error) && waiting.elapsed() < PATIENCE => {
+                    // Those that rest here are the first to give theirs up.
+                    self.latest().clear();
+                    std::thread::sleep(AGAIN_AFTER);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Lets go of the segments before `first`, which are about to be deleted.
+    pub(super) fn forget_before(&self, first: u32) {
+        self.latest().retain(|sealed| sealed.number >= first);
+    }
+}
+
+fn is_no_descriptor(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code))
+}
