@@ -13,6 +13,7 @@ pub mod deadlines;
 mod jobs;
 pub mod lines;
 mod look;
+mod news;
 pub mod owed;
 pub mod run;
 pub mod time;
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::{Clock as _, ProviderClock, Timestamp};
 use crate::delivery::endpoints::Endpoints;
 use crate::delivery::engine::{Input, LaneKey};
+use crate::delivery::news::Newsroom;
 use crate::message::Endpoint;
 use crate::outbox::Outbox;
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
@@ -75,6 +77,8 @@ pub struct App {
     renewals_changed: Arc<Notify>,
     /// Who wants to see every accepted stimulus with what followed. Bounded: a slow watcher slows journeys down.
     watcher: Option<mpsc::Sender<Applied>>,
+    /// What happens, for whoever listens: never slower for it.
+    pub news: Newsroom,
     /// The jobs of the schedule, and how far they are.
     agenda: Agenda,
     /// Who lets deadlines fire: a clock that is moved waits for them only where they fire by themselves.

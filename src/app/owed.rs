@@ -8,8 +8,9 @@ use std::future::Future;
 
 use crate::app::App;
 use crate::delivery::engine::{Input, LaneKey};
+use crate::delivery::news::News;
 use crate::ids::DeliveryId;
-use crate::message::Delivery;
+use crate::message::{Delivery, DeliveryState};
 use crate::outbox::OutboxError;
 
 impl App {
@@ -19,9 +20,11 @@ impl App {
     /// [`OutboxError::NotPossible`] while `of` is not terminal; [`OutboxError::Broken`].
     pub async fn resend(&self, of: &Delivery) -> Result<DeliveryId, OutboxError> {
         let (outbox, inputs, now) = (self.outbox.clone(), self.inputs.clone(), self.now());
-        let (of, lane) = (of.id, LaneKey::Webhook(of.webhook.as_str().into()));
+        let (of, lane, news) = (of.clone(), LaneKey::Webhook(of.webhook.as_str().into()), self.news.clone());
         self.see_through(async move {
-            let id = outbox.redeliver(of, now).await?;
+            let id = outbox.redeliver(of.id, now).await?;
+            let (resend_of, state) = (Some(of.id), DeliveryState::Waiting);
+            news.tell(|| News::Delivery(Delivery { id, resend_of, state, attempts: 0, due_at: now, ..of }));
             let _ = inputs.send(Input::Work { lane, due: now }).await;
             Ok(id)
         })
@@ -34,9 +37,10 @@ impl App {
     /// [`OutboxError::NotPossible`] when it is in flight or terminal; [`OutboxError::Broken`].
     pub async fn cancel(&self, what: &Delivery) -> Result<(), OutboxError> {
         let (outbox, inputs, now) = (self.outbox.clone(), self.inputs.clone(), self.now());
-        let (id, lane) = (what.id, LaneKey::Webhook(what.webhook.as_str().into()));
+        let (what, lane, news) = (what.clone(), LaneKey::Webhook(what.webhook.as_str().into()), self.news.clone());
         self.see_through(async move {
-            outbox.cancel(id, now).await?;
+            outbox.cancel(what.id, now).await?;
+            news.tell(|| News::Delivery(Delivery { state: DeliveryState::Cancelled, ..what }));
             let _ = inputs.send(Input::Work { lane, due: now }).await;
             Ok(())
         })

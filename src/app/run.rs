@@ -22,6 +22,7 @@ use crate::app::{App, Applied, JOURNEY_LOCKS, by_id};
 use crate::clock::{Clock as _, ClockMode, ProviderClock, Timestamp, real_sleep};
 use crate::delivery::attempt::{Bench, Gauge, Tried};
 use crate::delivery::endpoints::Endpoints;
+use crate::delivery::news::Newsroom;
 use crate::delivery::shell::{INPUTS, Shell, StopTokens};
 use crate::message::Endpoint;
 use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
@@ -179,6 +180,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
     let jobs = if parts.firing == Firing::ByItself { parts.schedule } else { Vec::new() };
     let agenda = super::jobs::agenda(jobs, &*outbox, clock.now()).map_err(BootError::Read)?;
     let (inputs, inbound) = mpsc::channel(INPUTS);
+    let news = Newsroom::default();
     let app = Arc::new(App {
         provider: parts.provider,
         dialect: parts.dialect,
@@ -194,6 +196,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         deadlines_changed: Arc::default(),
         renewals_changed: Arc::default(),
         watcher: parts.watchers.applied,
+        news: news.clone(),
         agenda,
         firing: parts.firing,
         locks: (0..JOURNEY_LOCKS).map(|_| Arc::default()).collect(),
@@ -208,6 +211,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         digest: parts.digest,
         watcher: parts.watchers.tried,
         gauge: parts.watchers.gauge,
+        news,
     };
     let mut running = Running { app: app.clone(), stop: StopTokens::default(), http: None, tasks: JoinSet::new() };
     let (shell, stop) = (Shell::new(bench, endpoints), running.stop.clone());

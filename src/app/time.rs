@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::run::Firing;
-use crate::clock::{Clock as _, ClockWentBack, Timestamp, real_sleep};
+use crate::clock::{Clock as _, ClockMode, ClockWentBack, Stopwatch, Timestamp, real_sleep};
 use crate::outbox::{Horizon, Note, Outbox, OutboxError};
 use crate::provider::DeadlineKind;
 
@@ -21,6 +21,9 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 /// And in real time at most so often: each look goes over all that is pending, and an hour of a scaled clock may be shorter
 /// than that takes.
 const EXPIRE_PAUSE: Duration = Duration::from_secs(10);
+
+/// A clock on a long way is told of so often, in real time: a year may have a million stops.
+const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// The note that says where the clock stood.
 const POSITION: &str = "clock";
@@ -45,6 +48,7 @@ impl App {
         if to < now {
             return Err(ClockWentBack { now, asked: to });
         }
+        let mut told = Stopwatch::start();
         loop {
             self.quiet().await;
             // Deadlines that only a script fires are its to wait for.
@@ -53,11 +57,22 @@ impl App {
                 Some(due) if due < to => self.forward(due),
                 _ => break,
             }
+            if told.elapsed() > TELL_EVERY {
+                told = Stopwatch::start();
+                self.tell_clock();
+            }
         }
         self.forward(to);
         self.started().await;
         self.keep_position().await;
+        self.tell_clock();
         Ok(())
+    }
+
+    /// Lets the clock run otherwise from this instant on.
+    pub fn set_clock_mode(&self, mode: ClockMode) {
+        self.clock.set_mode(mode);
+        self.tell_clock();
     }
 
     /// Notes where the clock stands, so that a restart goes on from there and not from the last thing that happened.

@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Timestamp};
+use crate::delivery::news::{AttemptEnded, News, Newsroom};
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::notice::{self, NoticeLine};
-use crate::message::{Attempt, Endpoint, ErrorClass, Message, Outcome, Verdict};
+use crate::message::{Attempt, Endpoint, ErrorClass, Mail, MailState, Message, Outcome, Verdict};
 use crate::outbox::{DigestEntry, DueDelivery, DueMail, Lease, MailVerdict, NewMail, Outbox, OutboxError, Settlement};
 use crate::rng::Seed;
 use crate::transport::Transport;
@@ -36,6 +37,8 @@ pub struct Bench {
     pub watcher: Option<mpsc::Sender<Tried>>,
     /// Who measures every attempt.
     pub gauge: Option<Arc<dyn Gauge>>,
+    /// Where what was settled is told to whoever listens.
+    pub news: Newsroom,
 }
 
 /// Measures attempts, where they begin and end. It must not wait.
@@ -162,6 +165,7 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
         let message = &due.message;
         gauge.measure(&Trial { endpoint, message, due_at, attempt: &attempt, verdict, crowded });
     }
+    let ended = bench.news.is_heard().then(|| Box::new(ended(&due, endpoint, &attempt, verdict)));
     if let Some(watcher) = &bench.watcher {
         let tried = Tried::Delivery {
             id: due.id,
@@ -177,6 +181,9 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
         let _ = watcher.send(tried).await;
     }
     held.settle(Settlement::Attempt { lease: due.lease, attempt, verdict, notice }).await?;
+    if let Some(ended) = ended {
+        bench.news.tell(|| News::Attempt(ended));
+    }
     Ok(Next {
         lane: match verdict {
             Verdict::RetryAt(at) => Some(at),
@@ -186,6 +193,26 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
         },
         mail: notice.map(|window| finished_at + window),
     })
+}
+
+/// An attempt as it is told to whoever listens.
+fn ended(due: &DueDelivery, endpoint: &Endpoint, attempt: &Attempt, verdict: Verdict) -> AttemptEnded {
+    let outcome = &attempt.outcome;
+    AttemptEnded {
+        delivery_id: due.id,
+        event_id: due.message.event_id,
+        event_type: due.message.event_type.clone(),
+        journey_id: due.message.journey_id,
+        webhook: endpoint.name.clone(),
+        n: attempt.n,
+        status: outcome.status,
+        error: outcome.error,
+        detail: outcome.detail.clone(),
+        verdict,
+        started_at: attempt.started_at,
+        finished_at: attempt.finished_at,
+        took_us: outcome.phases.total_us,
+    }
 }
 
 /// Marks a status head that is not success as the error it is for this endpoint.
@@ -228,7 +255,9 @@ pub async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMail) -> R
             if let Some(watcher) = &bench.watcher {
                 let _ = watcher.send(Tried::Composed { webhook, to, deliveries: entries.len(), at: now }).await;
             }
+            let composed: Vec<String> = mails.iter().map(|mail| mail.message_id.clone()).collect();
             held.settle(Settlement::Digest { lease, mails, now }).await?;
+            tell_composed(bench, &composed)?;
             Ok(Next { lane: Some(now), mail: None })
         }
         DueMail::Send { lease, mail, .. } => {
@@ -236,11 +265,15 @@ pub async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMail) -> R
             let sent = bench.mailer.send(&mail).await;
             let now = bench.clock.now();
             let verdict = judge(bench, &mail, sent, now);
+            let tried = bench.news.is_heard().then(|| tried(&mail, &verdict));
             if let Some(watcher) = &bench.watcher {
                 let told = Tried::Mail { id: mail.id, to: mail.to, verdict: verdict.clone(), at: now };
                 let _ = watcher.send(told).await;
             }
             held.settle(Settlement::Mail { lease, verdict: verdict.clone() }).await?;
+            if let Some(mail) = tried {
+                bench.news.tell(|| News::Mail(Box::new(mail)));
+            }
             let again = match &verdict {
                 MailVerdict::RetryAt(at, _) => Some(*at),
                 MailVerdict::Sent | MailVerdict::Failed(_) => None,
@@ -248,6 +281,30 @@ pub async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMail) -> R
             Ok(Next { lane: again, mail: None })
         }
     }
+}
+
+/// Tells of mails that were composed just now. Their numbers are the outbox's, so it is asked for them, while anybody
+/// listens.
+fn tell_composed(bench: &Bench, composed: &[String]) -> Result<(), OutboxError> {
+    if !bench.news.is_heard() || composed.is_empty() {
+        return Ok(());
+    }
+    // Those of other digests may have come in between; that many at once there are not.
+    let newest = bench.outbox.mails(None, composed.len() + 100)?;
+    let mut new: Vec<Mail> = newest.items.into_iter().filter(|mail| composed.contains(&mail.message_id)).collect();
+    new.sort_by_key(|mail| mail.id);
+    new.into_iter().for_each(|mail| bench.news.tell(|| News::Mail(Box::new(mail))));
+    Ok(())
+}
+
+/// A mail as it is after an attempt.
+fn tried(mail: &Mail, verdict: &MailVerdict) -> Mail {
+    let (state, error) = match verdict {
+        MailVerdict::Sent => (MailState::Sent, None),
+        MailVerdict::RetryAt(_, error) => (MailState::Waiting, Some(error.clone())),
+        MailVerdict::Failed(error) => (MailState::Failed, Some(error.clone())),
+    };
+    Mail { state, error, attempts: mail.attempts + 1, ..mail.clone() }
 }
 
 /// One mail per contact of the endpoint as it is configured now; an endpoint that is gone has nobody to tell.
@@ -290,7 +347,7 @@ fn compose(
     Ok(endpoint.error_emails.iter().map(mail).collect())
 }
 
-fn judge(bench: &Bench, mail: &crate::message::Mail, sent: Result<(), MailError>, now: Timestamp) -> MailVerdict {
+fn judge(bench: &Bench, mail: &Mail, sent: Result<(), MailError>, now: Timestamp) -> MailVerdict {
     match sent {
         Ok(()) => {
             tracing::info!(mail = %mail.id, webhook = mail.webhook, "error mail sent");

@@ -12,6 +12,8 @@
 //! as many sends as there are slots. An endpoint can hurt only its own lane: own due time, own slots, own rate. Mail is
 //! one more lane.
 //!
+//! [`news`] tells whoever listens what happens, and waits for nobody.
+//!
 //! # What was measured
 //! On two virtual cores, 2026-11, processor time of the whole process per delivery of a journey that is driven in
 //! process (`benches/path.sh` has the rates; instructions per delivery are the steadiest figure: 83,000 in memory,
@@ -35,5 +37,6 @@ pub mod attempt;
 pub mod endpoints;
 pub mod engine;
 pub mod lane;
+pub mod news;
 pub mod shell;
 mod waiting;

@@ -86,7 +86,8 @@ retry-after: 1\r\nconnection: close\r\ncontent-length: 75\r\n\r\n\
 /// Serves `app` on `listener` until `stop` is cancelled, then lets open requests finish within the grace.
 ///
 /// Handlers find the other side's address as [`ConnectInfo`]`<SocketAddr>`. A handler that panics is answered for
-/// with 500, and reported. Streams that never end must watch `stop` themselves, or are cut when the grace is over.
+/// with 500, and reported. Streams that never end must watch `stop`, which handlers find as an extension
+/// ([`CancellationToken`]), or are cut when the grace is over.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
     let app = app.layer(CatchPanicLayer::custom(report_panic));
     let room = Arc::new(Semaphore::new(limits.connections));
@@ -141,13 +142,14 @@ async fn connection(
 ) {
     // Small answers go out at once; where that cannot be had they are merely later.
     let _ = stream.set_nodelay(true);
-    let standing = Standing::new();
+    let (standing, stopping) = (Standing::new(), stop.clone());
     let io = TokioIo::new(Watched::new(stream, standing.clone(), limits.header, limits.stall));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         standing.busy();
         let standing = standing.clone();
         let mut request = request.map(|body| Body::new(DeadlineBody::new(limits.body, body)));
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(stopping.clone());
         let answer = app.clone().oneshot(request);
         async move {
             let answer = answer.await;

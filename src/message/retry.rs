@@ -45,6 +45,17 @@ pub enum Verdict {
     Exhausted,
 }
 
+impl Verdict {
+    /// Its word: `delivered`, `retry` or `exhausted`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Delivered => "delivered",
+            Verdict::RetryAt(_) => "retry",
+            Verdict::Exhausted => "exhausted",
+        }
+    }
+}
+
 impl RetryPolicy {
     /// How many attempts there are in all.
     pub fn attempts(&self) -> u32 {

@@ -129,11 +129,7 @@ impl Timeline {
                     "status": outcome.status,
                     "error": outcome.error,
                     "took_ms": outcome.took().as_secs_f64() * 1_000.0,
-                    "verdict": match verdict {
-                        Verdict::Delivered => "delivered",
-                        Verdict::RetryAt(_) => "retry",
-                        Verdict::Exhausted => "exhausted",
-                    },
+                    "verdict": verdict.as_str(),
                 });
                 ((1, id.0), TimelineLine { at: attempt.finished_at, reference, tone, text, json })
             }

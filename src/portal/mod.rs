@@ -3,6 +3,7 @@
 //! `config` and `scenario` read these tables with the same declarations and the same builders, so that a key means
 //! the same in `webhooks.toml` and in a `*.journey.toml`. Nothing here opens a file or a connection.
 
+pub mod changes;
 mod credentials;
 pub mod delivery;
 pub mod email;

@@ -36,6 +36,8 @@ fn survives(config: &str, credentials: impl FnOnce(&Server) -> String) {
         .args(["-c", "from schemathesis.cli import schemathesis; schemathesis()", "--config-file"])
         .arg(settings)
         .args(["run", &format!("http://{}/openapi.json", server.address())])
+        // An answer that does not end: `api/stream.rs` judges it.
+        .args(["--exclude-path", "/api/v1/stream"])
         .args(["--seed", "1", "--max-examples", "15", "--max-time", SECONDS, "--warnings", "off", "--no-color"])
         .current_dir(dir.path())
         .output()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::chance::parse_span;
@@ -52,10 +52,10 @@ pub(super) async fn change(State(app): State<Arc<App>>, Whole(body): Whole) -> R
             .as_f64()
             .filter(|r| *r > 0.0 && *r <= 1e9)
             .ok_or_else(|| bad("\"rate\" must be above 0, at most 1e9".to_owned()))?;
-        app.clock.set_mode(if rate == 1.0 { ClockMode::Real } else { ClockMode::Scaled { rate } });
+        app.set_clock_mode(if rate == 1.0 { ClockMode::Real } else { ClockMode::Scaled { rate } });
     }
     if let Some(mode) = mode {
-        app.clock.set_mode(match mode.as_str() {
+        app.set_clock_mode(match mode.as_str() {
             "manual" => ClockMode::Manual,
             "real" => ClockMode::Real,
             "scaled" => return Err(bad("a scaled clock needs a pace: give {\"rate\": 60} instead".to_owned())),
@@ -66,13 +66,7 @@ pub(super) async fn change(State(app): State<Arc<App>>, Whole(body): Whole) -> R
 }
 
 fn shape(app: &App) -> Value {
-    let mode = app.clock.mode();
-    json!({
-        "now": shapes::instant(app.now()),
-        "mode": mode.name(),
-        "rate": mode.rate(),
-        "next_due": app.next_due(app.own_deadlines()).map(shapes::instant),
-    })
+    shapes::clock(&app.clock_seen())
 }
 
 fn went_back(error: ClockWentBack) -> Problem {

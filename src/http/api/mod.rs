@@ -11,6 +11,7 @@ mod journeys;
 mod mails;
 pub mod schema;
 pub mod shapes;
+mod stream;
 mod webhooks;
 
 use std::error::Error as _;
@@ -85,6 +86,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(mails::show))
         .routes(routes!(clock::show, clock::change))
         .routes(routes!(health::ledger))
+        .routes(routes!(stream::stream))
 }
 
 fn open() -> OpenApiRouter<Arc<App>> {

@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::chance::show_span;
 use crate::clock::Timestamp;
+use crate::delivery::news::{AttemptEnded, ClockSeen, TakeOver};
 use crate::ids::DeliveryId;
-use crate::message::{Attempt, Auth, Delivery, Endpoint, Mail, Message, Outcome, Success};
+use crate::message::{Attempt, Auth, Delivery, Endpoint, Mail, Message, Outcome, Success, Verdict};
 use crate::outbox::{Horizon, Ledger};
+use crate::portal::changes::{Change, KeyChange};
 use crate::provider::{self, Journey};
 use crate::secret::BLANK;
 
@@ -104,6 +106,30 @@ fn try_of(attempt: &Attempt, body: &[u8]) -> Value {
     })
 }
 
+/// An attempt as the stream tells of it, with where its delivery stands since. `due_at` is there while it waits.
+pub fn attempt(ended: &AttemptEnded) -> Value {
+    let mut shape = json!({
+        "delivery_id": ended.delivery_id,
+        "event_id": ended.event_id,
+        "event_type": ended.event_type,
+        "journey_id": ended.journey_id,
+        "webhook": ended.webhook,
+        "n": ended.n,
+        "status": ended.status,
+        "error": ended.error,
+        "detail": ended.detail,
+        "verdict": ended.verdict.as_str(),
+        "state": ended.state(),
+        "started_at": instant(ended.started_at),
+        "finished_at": instant(ended.finished_at),
+        "took_ms": ended.took_us as f64 / 1_000.0,
+    });
+    if let Verdict::RetryAt(at) = ended.verdict {
+        shape["due_at"] = instant(at);
+    }
+    shape
+}
+
 /// A webhook as it is set up, and what it is owed.
 pub fn webhook(app: &App, endpoint: &Endpoint, horizon: &Horizon) -> Value {
     let lane = horizon.lanes.iter().find(|lane| *lane.webhook == *endpoint.name);
@@ -165,6 +191,37 @@ pub fn mail(mail: &Mail) -> Value {
         "state": mail.state,
         "attempts": mail.attempts,
         "error": mail.error,
+    })
+}
+
+/// The clock.
+pub fn clock(seen: &ClockSeen) -> Value {
+    json!({
+        "now": instant(seen.now),
+        "mode": seen.mode.name(),
+        "rate": seen.mode.rate(),
+        "next_due": seen.next_due.map(instant),
+    })
+}
+
+/// What came of a change of the configuration.
+pub fn take_over(done: &TakeOver) -> Value {
+    json!({
+        "taken_over_at": instant(done.at),
+        "source": done.source.as_str(),
+        "changes": done.changes.iter().map(change).collect::<Vec<_>>(),
+        "error": done.error,
+    })
+}
+
+fn change(change: &Change) -> Value {
+    let key = |key: &KeyChange| json!({ "key": key.key, "from": key.from, "to": key.to });
+    json!({
+        "what": change.what,
+        "name": change.name,
+        "change": change.how.as_str(),
+        "keys": change.keys.iter().map(key).collect::<Vec<_>>(),
+        "needs_restart": change.needs_restart,
     })
 }
 

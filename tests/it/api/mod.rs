@@ -7,6 +7,7 @@ mod refusals;
 mod resend;
 mod restart;
 mod shapes;
+mod stream;
 mod webhooks;
 
 use serde_json::Value;

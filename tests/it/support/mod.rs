@@ -16,6 +16,7 @@ pub(crate) mod server;
 pub(crate) mod sink;
 pub(crate) mod smtp;
 pub(crate) mod steps;
+pub(crate) mod stream;
 mod tests;
 pub(crate) mod tools;
 pub(crate) mod transcript;
