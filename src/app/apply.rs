@@ -11,7 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::app::App;
 use crate::app::news::Announcement;
-use crate::clock::{Clock as _, Timestamp};
+use crate::clock::{Clock as _, Stopwatch, Timestamp};
 use crate::delivery::endpoints::Route;
 use crate::delivery::engine::{Input, LaneKey};
 use crate::ids::{EventId, JourneyId};
@@ -289,13 +289,16 @@ impl App {
     ) -> Result<Answer, AppError> {
         let (outbox, inputs, watcher) = (self.outbox.clone(), self.inputs.clone(), self.watcher.clone());
         let (deadlines_changed, renewals_changed) = (self.deadlines_changed.clone(), self.renewals_changed.clone());
-        let news = Announcement::of(&self.news, &commit);
+        let (news, tally) = (Announcement::of(&self.news, &commit), self.tally.clone());
         self.see_through(async move {
             let _turn = turn;
             let due = commit.now;
             let lanes: BTreeSet<Arc<str>> =
                 commit.messages.iter().flat_map(|new| new.to.iter().map(|to| to.webhook.clone())).collect();
-            match outbox.commit(commit).await {
+            let writing = Stopwatch::start();
+            let committed = outbox.commit(commit).await;
+            tally.commit.saw(writing.elapsed());
+            match committed {
                 Ok(committed) => news.make(committed, &stimulus, &journey, &events),
                 Err(OutboxError::Repeated { answer }) => return Ok(Answer::Repeated(answer)),
                 Err(error) => return Err(error.into()),

@@ -33,6 +33,7 @@ use crate::clock::{Clock as _, ProviderClock, Timestamp};
 use crate::delivery::endpoints::Endpoints;
 use crate::delivery::engine::{Input, LaneKey};
 use crate::delivery::news::Newsroom;
+use crate::delivery::tally::Tally;
 use crate::message::Endpoint;
 use crate::outbox::Outbox;
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
@@ -79,6 +80,8 @@ pub struct App {
     watcher: Option<mpsc::Sender<Applied>>,
     /// What happens, for whoever listens: never slower for it.
     pub news: Newsroom,
+    /// What is counted while it happens.
+    pub tally: Arc<Tally>,
     /// The jobs of the schedule, and how far they are.
     agenda: Agenda,
     /// Who lets deadlines fire: a clock that is moved waits for them only where they fire by themselves.

@@ -24,6 +24,7 @@ use crate::delivery::attempt::{Bench, Gauge, Tried};
 use crate::delivery::endpoints::Endpoints;
 use crate::delivery::news::Newsroom;
 use crate::delivery::shell::{INPUTS, Shell, StopTokens};
+use crate::delivery::tally::Tally;
 use crate::message::Endpoint;
 use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
@@ -180,7 +181,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
     let jobs = if parts.firing == Firing::ByItself { parts.schedule } else { Vec::new() };
     let agenda = super::jobs::agenda(jobs, &*outbox, clock.now()).map_err(BootError::Read)?;
     let (inputs, inbound) = mpsc::channel(INPUTS);
-    let news = Newsroom::default();
+    let (news, tally) = (Newsroom::default(), Arc::new(Tally::default()));
     let app = Arc::new(App {
         provider: parts.provider,
         dialect: parts.dialect,
@@ -197,6 +198,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         renewals_changed: Arc::default(),
         watcher: parts.watchers.applied,
         news: news.clone(),
+        tally: tally.clone(),
         agenda,
         firing: parts.firing,
         locks: (0..JOURNEY_LOCKS).map(|_| Arc::default()).collect(),
@@ -212,6 +214,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         watcher: parts.watchers.tried,
         gauge: parts.watchers.gauge,
         news,
+        tally,
     };
     let mut running = Running { app: app.clone(), stop: StopTokens::default(), http: None, tasks: JoinSet::new() };
     let (shell, stop) = (Shell::new(bench, endpoints), running.stop.clone());

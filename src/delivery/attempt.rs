@@ -1,4 +1,4 @@
-//! One attempt from start to settlement, at a webhook or at the SMTP server. Called by the shell, a task each.
+//! One attempt at a webhook, from start to settlement. Called by the shell, a task each; its mail is in [`super::post`].
 //!
 //! Nothing here can lose a row: until the settlement is durable the lease stands, and whatever ends the task early,
 //! an abort or a panic, gives the lease back.
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Stopwatch, Timestamp};
 use crate::delivery::news::{AttemptEnded, News, Newsroom};
+use crate::delivery::tally::Tally;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
-use crate::message::notice::{self, NoticeLine};
-use crate::message::{Attempt, Endpoint, ErrorClass, Mail, MailState, Message, Outcome, Verdict};
-use crate::outbox::{DigestEntry, DueDelivery, DueMail, Lease, MailVerdict, NewMail, Outbox, OutboxError, Settlement};
+use crate::message::{Attempt, Endpoint, ErrorClass, Message, Outcome, Verdict};
+use crate::outbox::{DueDelivery, Lease, MailVerdict, Outbox, OutboxError, Settlement};
 use crate::rng::Seed;
 use crate::transport::Transport;
-use crate::transport::mail::{MailError, Mailer};
+use crate::transport::mail::Mailer;
 
 /// What an attempt works with.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Bench {
     pub gauge: Option<Arc<dyn Gauge>>,
     /// Where what was settled is told to whoever listens.
     pub news: Newsroom,
+    /// Where it is counted.
+    pub tally: Arc<Tally>,
 }
 
 /// Measures attempts, where they begin and end. It must not wait.
@@ -121,14 +123,18 @@ pub struct Next {
 }
 
 /// Gives its lease back unless it was settled.
-struct Held<'a> {
+pub(super) struct Held<'a> {
     outbox: &'a dyn Outbox,
     lease: Option<Lease>,
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
+    pub(super) fn new(bench: &'a Bench, lease: Lease) -> Self {
+        Held { outbox: &*bench.outbox, lease: Some(lease) }
+    }
+
     /// Settles the lease; from here on the outbox has it.
-    async fn settle(mut self, settlement: Settlement) -> Result<(), OutboxError> {
+    pub(super) async fn settle(mut self, settlement: Settlement) -> Result<(), OutboxError> {
         let result = self.outbox.settle(vec![settlement]).await;
         self.lease = None;
         result
@@ -148,7 +154,7 @@ impl Drop for Held<'_> {
 /// # Errors
 /// Only when the outbox is broken.
 pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Result<Next, OutboxError> {
-    let held = Held { outbox: &*bench.outbox, lease: Some(due.lease) };
+    let held = Held::new(bench, due.lease);
     let n = due.attempts.saturating_add(1);
     let due_at = due.due_at;
     let crowded =
@@ -159,6 +165,7 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
     let mut draw = bench.seed.draw(&[b"jitter", &due.message.event_id.0, endpoint.name.as_bytes(), &n.to_le_bytes()]);
     let verdict = endpoint.retry.verdict(n, &outcome, endpoint.success, finished_at, &mut draw);
     log(endpoint, &due, n, &outcome, verdict);
+    count(&bench.tally, endpoint, &due, &outcome, verdict, finished_at);
     let notice = (verdict == Verdict::Exhausted && !endpoint.error_emails.is_empty()).then_some(bench.digest);
     let attempt = Box::new(Attempt { n, started_at, finished_at, outcome });
     if let Some(gauge) = &bench.gauge {
@@ -180,7 +187,9 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
         // went away is no reason to stop delivering.
         let _ = watcher.send(tried).await;
     }
+    let writing = Stopwatch::start();
     held.settle(Settlement::Attempt { lease: due.lease, attempt, verdict, notice }).await?;
+    bench.tally.settle.saw(writing.elapsed());
     if let Some(ended) = ended {
         bench.news.tell(|| News::Attempt(ended));
     }
@@ -193,6 +202,14 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
         },
         mail: notice.map(|window| finished_at + window),
     })
+}
+
+fn count(tally: &Tally, endpoint: &Endpoint, due: &DueDelivery, outcome: &Outcome, verdict: Verdict, at: Timestamp) {
+    tally.attempted(&endpoint.name, verdict, outcome.error);
+    tally.attempt.saw(outcome.took());
+    if verdict == Verdict::Delivered {
+        tally.lag.saw(at.since(due.message.created_at));
+    }
 }
 
 /// An attempt as it is told to whoever listens.
@@ -237,137 +254,6 @@ fn log(endpoint: &Endpoint, due: &DueDelivery, n: u32, outcome: &Outcome, verdic
         }
         Verdict::Exhausted => {
             tracing::warn!(%delivery, %event, webhook, kind, attempts = n, outcome = outcome.summary(), "exhausted");
-        }
-    }
-}
-
-/// Works on a row of the mail lane once: composes a digest, or sends a mail.
-///
-/// # Errors
-/// Only when the outbox is broken.
-pub async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMail) -> Result<Next, OutboxError> {
-    match due {
-        DueMail::Digest { lease, webhook, entries, .. } => {
-            let held = Held { outbox: &*bench.outbox, lease: Some(lease) };
-            let now = bench.clock.now();
-            let mails = compose(bench, endpoint, &webhook, &entries, now)?;
-            let to: Vec<String> = mails.iter().map(|mail| mail.to.clone()).collect();
-            if let Some(watcher) = &bench.watcher {
-                let _ = watcher.send(Tried::Composed { webhook, to, deliveries: entries.len(), at: now }).await;
-            }
-            let composed: Vec<String> = mails.iter().map(|mail| mail.message_id.clone()).collect();
-            held.settle(Settlement::Digest { lease, mails, now }).await?;
-            tell_composed(bench, &composed)?;
-            Ok(Next { lane: Some(now), mail: None })
-        }
-        DueMail::Send { lease, mail, .. } => {
-            let held = Held { outbox: &*bench.outbox, lease: Some(lease) };
-            let sent = bench.mailer.send(&mail).await;
-            let now = bench.clock.now();
-            let verdict = judge(bench, &mail, sent, now);
-            let tried = bench.news.is_heard().then(|| tried(&mail, &verdict));
-            if let Some(watcher) = &bench.watcher {
-                let told = Tried::Mail { id: mail.id, to: mail.to, verdict: verdict.clone(), at: now };
-                let _ = watcher.send(told).await;
-            }
-            held.settle(Settlement::Mail { lease, verdict: verdict.clone() }).await?;
-            if let Some(mail) = tried {
-                bench.news.tell(|| News::Mail(Box::new(mail)));
-            }
-            let again = match &verdict {
-                MailVerdict::RetryAt(at, _) => Some(*at),
-                MailVerdict::Sent | MailVerdict::Failed(_) => None,
-            };
-            Ok(Next { lane: again, mail: None })
-        }
-    }
-}
-
-/// Tells of mails that were composed just now. Their numbers are the outbox's, so it is asked for them, while anybody
-/// listens.
-fn tell_composed(bench: &Bench, composed: &[String]) -> Result<(), OutboxError> {
-    if !bench.news.is_heard() || composed.is_empty() {
-        return Ok(());
-    }
-    // Those of other digests may have come in between; that many at once there are not.
-    let newest = bench.outbox.mails(None, composed.len() + 100)?;
-    let mut new: Vec<Mail> = newest.items.into_iter().filter(|mail| composed.contains(&mail.message_id)).collect();
-    new.sort_by_key(|mail| mail.id);
-    new.into_iter().for_each(|mail| bench.news.tell(|| News::Mail(Box::new(mail))));
-    Ok(())
-}
-
-/// A mail as it is after an attempt.
-fn tried(mail: &Mail, verdict: &MailVerdict) -> Mail {
-    let (state, error) = match verdict {
-        MailVerdict::Sent => (MailState::Sent, None),
-        MailVerdict::RetryAt(_, error) => (MailState::Waiting, Some(error.clone())),
-        MailVerdict::Failed(error) => (MailState::Failed, Some(error.clone())),
-    };
-    Mail { state, error, attempts: mail.attempts + 1, ..mail.clone() }
-}
-
-/// One mail per contact of the endpoint as it is configured now; an endpoint that is gone has nobody to tell.
-fn compose(
-    bench: &Bench,
-    endpoint: Option<&Endpoint>,
-    webhook: &str,
-    entries: &[DigestEntry],
-    now: Timestamp,
-) -> Result<Vec<NewMail>, OutboxError> {
-    let Some(endpoint) = endpoint else {
-        tracing::warn!(webhook, exhausted = entries.len(), "no mail: the webhook is no longer configured");
-        return Ok(Vec::new());
-    };
-    let mut lines = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let journey = entry.journey_id.map(|id| bench.outbox.journey(id)).transpose()?.flatten();
-        lines.push(NoticeLine {
-            delivery: entry.delivery,
-            event_type: entry.event_type.clone(),
-            event_id: entry.event_id,
-            journey_id: entry.journey_id,
-            reference_no: journey.map(|j| j.reference_no),
-            attempts: entry.attempts,
-            last_error: entry.last_error.clone(),
-            exhausted_at: entry.exhausted_at,
-        });
-    }
-    let host = endpoint.url.host_str().unwrap_or_default();
-    let (subject, text) = notice::compose(webhook, host, endpoint.environment, &lines, now);
-    let first = entries.first().map_or(DeliveryId(0), |entry| entry.delivery);
-    let mail = |to: &String| NewMail {
-        to: to.clone(),
-        subject: subject.clone(),
-        text: text.clone(),
-        deliveries: entries.iter().map(|entry| entry.delivery).collect(),
-        message_id: notice::message_id(bench.seed, webhook, first, to, bench.mailer.domain()),
-        send: bench.mailer.is_configured(),
-    };
-    Ok(endpoint.error_emails.iter().map(mail).collect())
-}
-
-fn judge(bench: &Bench, mail: &Mail, sent: Result<(), MailError>, now: Timestamp) -> MailVerdict {
-    match sent {
-        Ok(()) => {
-            tracing::info!(mail = %mail.id, webhook = mail.webhook, "error mail sent");
-            MailVerdict::Sent
-        }
-        Err(error) => {
-            let policy = crate::transport::mail::retry_policy();
-            let gap = policy.gaps.get(mail.attempts as usize).filter(|_| error.temporary);
-            let mut draw = bench.seed.draw(&[b"mail", &mail.id.0.to_le_bytes(), &mail.attempts.to_le_bytes()]);
-            match gap {
-                Some(gap) => {
-                    let at = now + draw.jitter(*gap, policy.jitter);
-                    tracing::warn!(mail = %mail.id, webhook = mail.webhook, error = error.text, again = %at, "error mail not sent");
-                    MailVerdict::RetryAt(at, error.text)
-                }
-                None => {
-                    tracing::error!(mail = %mail.id, webhook = mail.webhook, error = error.text, "error mail given up");
-                    MailVerdict::Failed(error.text)
-                }
-            }
         }
     }
 }

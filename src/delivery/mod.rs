@@ -12,7 +12,8 @@
 //! as many sends as there are slots. An endpoint can hurt only its own lane: own due time, own slots, own rate. Mail is
 //! one more lane.
 //!
-//! [`news`] tells whoever listens what happens, and waits for nobody.
+//! [`news`] tells whoever listens what happens, and waits for nobody;
+//! [`tally`] counts it for the metrics.
 //!
 //! # What was measured
 //! On two virtual cores, 2026-11, processor time of the whole process per delivery of a journey that is driven in
@@ -38,5 +39,7 @@ pub mod endpoints;
 pub mod engine;
 pub mod lane;
 pub mod news;
+mod post;
 pub mod shell;
+pub mod tally;
 mod waiting;

@@ -260,6 +260,11 @@ impl Newsroom {
         self.0.listeners.load(Ordering::Relaxed) > 0
     }
 
+    /// How many listen.
+    pub fn listeners(&self) -> usize {
+        self.0.listeners.load(Ordering::Relaxed)
+    }
+
     /// Tells `news` to whoever listens; it is not even made while nobody does. Never waits for a listener.
     pub fn tell(&self, news: impl FnOnce() -> News) {
         if !self.is_heard() {

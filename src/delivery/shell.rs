@@ -20,6 +20,7 @@ use crate::clock::{Stopwatch, Timestamp, real_sleep};
 use crate::delivery::attempt::{self, Bench, Next};
 use crate::delivery::endpoints::Endpoints;
 use crate::delivery::engine::{Effect, Engine, Input, LaneKey, Work};
+use crate::delivery::post;
 use crate::outbox::{DueMail, Lease, OutboxError};
 
 /// How many inputs may wait for the loop. A commit that finds the queue full waits: that is the back-pressure.
@@ -214,7 +215,7 @@ impl Shell {
                     DueMail::Digest { webhook, .. } => self.endpoints.get(webhook),
                     DueMail::Send { .. } => None,
                 };
-                self.attempts.spawn(async move { attempt::post(&bench, endpoint.as_deref(), *due).await })
+                self.attempts.spawn(async move { post::post(&bench, endpoint.as_deref(), *due).await })
             }
         };
         self.lanes_of.insert(handle.id(), lane);

@@ -35,6 +35,20 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [ErrorClass; 10] = [
+        ErrorClass::Dns,
+        ErrorClass::Connect,
+        ErrorClass::Tls,
+        ErrorClass::Timeout,
+        ErrorClass::Reset,
+        ErrorClass::Status,
+        ErrorClass::BodyTooLarge,
+        ErrorClass::InvalidHttp,
+        ErrorClass::Redirect,
+        ErrorClass::Blocked,
+    ];
+
     /// The class's word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -9,6 +9,7 @@ pub(in crate::http) mod guard;
 mod health;
 mod journeys;
 mod mails;
+mod metrics;
 pub mod schema;
 pub mod shapes;
 mod stream;
@@ -87,6 +88,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(clock::show, clock::change))
         .routes(routes!(health::ledger))
         .routes(routes!(stream::stream))
+        .routes(routes!(metrics::metrics))
 }
 
 fn open() -> OpenApiRouter<Arc<App>> {

@@ -3,6 +3,7 @@
 mod clock;
 mod guard;
 mod lists;
+mod metrics;
 mod refusals;
 mod resend;
 mod restart;
