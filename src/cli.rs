@@ -10,6 +10,7 @@ pub mod load;
 mod offline;
 pub mod remote;
 pub mod run;
+pub mod tail;
 pub mod values;
 
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ pub use remote::{
     MailsAction, MailsArgs, Remote,
 };
 pub use run::{PlayClock, ReplayArgs, ReportKind, ReportTarget, ServeArgs};
+pub use tail::{KindWord, TailArgs};
 
 /// The stand-in that plays an identity-verification provider
 ///
@@ -50,6 +52,7 @@ Examples:
   understudy journeys start onboarding KYC-1          start a journey
   understudy journeys do ref:KYC-1 submit_step step=1 what the user would do
   understudy deliveries list --state exhausted        what could not be delivered
+  understudy tail                                     what happens, as it happens
   understudy clock advance 31d                        let a month pass, now
   understudy listen --fail 30%                        be a webhook that fails now and then
 
@@ -144,6 +147,8 @@ pub enum Command {
     Send(SendArgs),
     /// Receive webhooks and show them as they come
     Listen(ListenArgs),
+    /// Follow a running server's events and attempts, as they happen
+    Tail(TailArgs),
     /// Look at the journeys of a running server, and act on them
     Journeys(JourneysArgs),
     /// Look at what a running server delivers, send again, call off
@@ -168,9 +173,6 @@ pub enum Command {
     /// Not available yet
     #[command(hide = true)]
     Grade(LaterArgs),
-    /// Not available yet
-    #[command(hide = true)]
-    Tail(LaterArgs),
     /// Not available yet
     #[command(hide = true)]
     Webhooks(LaterArgs),

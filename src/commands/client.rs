@@ -32,6 +32,17 @@ pub enum Patience {
 
 const USUAL: Duration = Duration::from_secs(30);
 
+/// What came of opening an answer that does not end.
+#[derive(Debug)]
+pub enum Opened {
+    /// It goes on for as long as it is read.
+    Open(reqwest::Response),
+    /// The server will not have it, however often it is asked.
+    Refused(Failure),
+    /// There is no server, or it cannot now: it may be there later.
+    Away(Failure),
+}
+
 /// A way to one server.
 #[derive(Debug)]
 pub struct Client {
@@ -58,18 +69,43 @@ impl Client {
         Ok(Client { http, base, token })
     }
 
+    /// The server's address, without a slash at its end.
+    pub fn base(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
     /// Reads. `path` is made of whole segments; what is absent in `query` is left out.
     ///
     /// # Errors
     /// What the server said, or why it said nothing.
     pub async fn get(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Value, Failure> {
-        let mut url = self.url(path)?;
-        for (key, value) in query {
-            if let Some(value) = value {
-                url.query_pairs_mut().append_pair(key, value);
-            }
+        self.exchange(self.http.request(Method::GET, self.url_with(path, query)?), Patience::Usual).await
+    }
+
+    /// Opens an answer that does not end. `path` and `query` as in [`Client::get`].
+    ///
+    /// # Errors
+    /// A path that is none.
+    pub async fn open(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Opened, Failure> {
+        let mut request = self.http.request(Method::GET, self.url_with(path, query)?);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
         }
-        self.exchange(self.http.request(Method::GET, url), Patience::Usual).await
+        let answer = match tokio::time::timeout(USUAL, request.send()).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Ok(Opened::Away(self.unreachable(&error))),
+            Err(_) => return Ok(Opened::Away(self.too_slow())),
+        };
+        let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if answer.status().is_success() && kind.starts_with("text/event-stream") {
+            return Ok(Opened::Open(answer));
+        }
+        let away = answer.status().is_server_error();
+        let failure = match self.read(answer).await {
+            Err(failure) => failure,
+            Ok(_) => self.strange("something else"),
+        };
+        Ok(if away { Opened::Away(failure) } else { Opened::Refused(failure) })
     }
 
     /// Acts.
@@ -77,8 +113,38 @@ impl Client {
     /// # Errors
     /// What the server said, or why it said nothing.
     pub async fn post(&self, path: &[&str], body: &Value, patience: Patience) -> Result<Value, Failure> {
-        let request = self.http.request(Method::POST, self.url(path)?);
+        self.send(Method::POST, path, body, patience).await
+    }
+
+    /// Changes.
+    ///
+    /// # Errors
+    /// What the server said, or why it said nothing.
+    pub async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(Method::PATCH, path, body, Patience::Usual).await
+    }
+
+    /// Drops. What hangs on it may take as long as it takes.
+    ///
+    /// # Errors
+    /// What the server said, or why it said nothing.
+    pub async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
+        self.exchange(self.http.request(Method::DELETE, self.url(path)?), Patience::Endless).await
+    }
+
+    async fn send(&self, method: Method, path: &[&str], body: &Value, patience: Patience) -> Result<Value, Failure> {
+        let request = self.http.request(method, self.url(path)?);
         self.exchange(request.header(CONTENT_TYPE, "application/json").body(body.to_string()), patience).await
+    }
+
+    fn url_with(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Url, Failure> {
+        let mut url = self.url(path)?;
+        for (key, value) in query {
+            if let Some(value) = value {
+                url.query_pairs_mut().append_pair(key, value);
+            }
+        }
+        Ok(url)
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, Failure> {
@@ -100,26 +166,38 @@ impl Client {
         if patience == Patience::Usual {
             request = request.timeout(USUAL);
         }
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.read(request.send().await.map_err(|error| self.unreachable(&error))?).await
+    }
+
+    async fn read(&self, answer: reqwest::Response) -> Result<Value, Failure> {
         let status = answer.status();
         let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
         let json = serde_json::from_slice::<Value>(&body).ok();
         match json {
             Some(value) if status.is_success() => Ok(value),
             Some(problem) if problem["code"].is_string() => Err(refusal(status, &problem)),
-            _ => Err(Failure::could_not_run(format!("{} answers {status}, but not as understudy does", self.base))
-                .help("name the right server with --server URL")),
+            _ => Err(self.strange(&status.to_string())),
         }
     }
 
+    fn strange(&self, what: &str) -> Failure {
+        Failure::could_not_run(format!("{} answers {what}, but not as understudy does", self.base))
+            .help("name the right server with --server URL")
+    }
+
+    fn too_slow(&self) -> Failure {
+        let base = self.base();
+        Failure::could_not_run(format!("the server at {base} did not answer within {}s", USUAL.as_secs()))
+    }
+
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let base = self.base.as_str().trim_end_matches('/');
+        let base = self.base();
         if error.is_connect() {
             return Failure::could_not_run(format!("no server answers at {base}"))
                 .help("start one with `understudy serve`, or name another with --server URL");
         }
         if error.is_timeout() {
-            return Failure::could_not_run(format!("the server at {base} did not answer within {}s", USUAL.as_secs()));
+            return self.too_slow();
         }
         Failure::could_not_run(format!("the connection to {base} broke off"))
     }

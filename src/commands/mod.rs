@@ -31,6 +31,7 @@ mod scenario;
 mod send;
 mod serve;
 mod signals;
+mod tail;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,7 @@ async fn carry_out(cx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(cx, args),
         Command::Send(args) => send::run(cx, args).await,
         Command::Listen(args) => listen::run(cx, args).await,
+        Command::Tail(args) => tail::run(cx, args).await,
         Command::Journeys(args) => journeys::run(cx, args).await,
         Command::Deliveries(args) => deliveries::run(cx, args).await,
         Command::Mails(args) => mails::run(cx, args).await,
@@ -113,7 +115,6 @@ async fn carry_out(cx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Man => completions::man(cx),
         Command::Healthcheck(args) => healthcheck::run(cx, args).await,
         Command::Grade(_) => Err(later("grade")),
-        Command::Tail(_) => Err(later("tail")),
         Command::Webhooks(_) => Err(later("webhooks")),
     }
 }

@@ -7,6 +7,7 @@ mod offline;
 mod remote;
 mod send;
 mod serve;
+mod tail;
 
 use std::net::{SocketAddr, TcpListener};
 
