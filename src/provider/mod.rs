@@ -15,9 +15,11 @@ use crate::clock::Timestamp;
 use crate::ids::{EventId, JourneyId};
 use crate::rng::{Draw, Seed};
 
+pub mod arguments;
 pub mod dialect;
 pub mod idwise;
 mod kind;
+pub mod machine;
 pub mod qoreid;
 pub mod words;
 

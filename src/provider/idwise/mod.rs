@@ -4,11 +4,13 @@
 //! in `transition.rs`, the wire format is pinned in `wire.rs`, the stimuli's words are in `stimulus.rs`. Where the
 //! provider's documentation is silent, the choice is written at the function that makes it.
 
+mod arguments;
 mod decision;
 mod dialect;
 mod eras;
 mod event;
 mod flow;
+mod machine;
 mod magic;
 mod movement;
 mod parse;
@@ -23,10 +25,12 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::arguments;
 pub use decision::{Decisions, ManualDecision, SystemDecision};
 pub use dialect::Dialect;
 pub use event::{Action, EVENT_TYPES, Event, Trigger};
 pub use flow::{Flow, Renewal, RenewalCriteria, StepDefinition, StepKind};
+pub use machine::MACHINE;
 pub use state::{Aml, Phase, State, Step, StepState, WHEN};
 pub use stimulus::{AmlChange, DeadlineAt, RequiredStep, STIMULI, Stimulus};
 pub use transition::transition;

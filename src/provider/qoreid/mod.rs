@@ -4,10 +4,12 @@
 //! `transition.rs`, the wire format is pinned in `wire.rs` and the files below it, the stimuli's words are in
 //! `stimulus.rs`. Where the provider's documentation is silent, the choice is written at the function that makes it.
 
+mod arguments;
 mod dialect;
 mod event;
 mod flow;
 mod json;
+mod machine;
 pub mod persona;
 pub mod policy;
 mod product;
@@ -22,10 +24,12 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::arguments;
 pub use dialect::Dialect;
 pub use event::{Event, Kind};
 pub use flow::{Downtime, Flow, StepDefinition};
 pub use json::Json;
+pub use machine::machine;
 pub use product::{Lookup, Product};
 pub use state::{Phase, State, Step, StepPhase, WHEN};
 pub use status::{Casing, Status};

@@ -1,5 +1,6 @@
 //! Tests of the QoreID provider: the transition table, its invariants under random stimuli, and the pinned bytes.
 
+mod machine;
 mod properties;
 mod table;
 mod wire;

@@ -8,36 +8,6 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::provider::{DeadlineKind, Event as AnyEvent};
 
-/// The drawn machine: where each stimulus may lead from each phase. What is not here is refused.
-const DRAWN: &[(Phase, &str, &[Phase])] = &[
-    (Phase::Open, "start", &[Phase::Open]),
-    (Phase::Open, "cancel", &[Phase::Open]),
-    (Phase::Open, "submit_step", &[Phase::Open, Phase::Processing]),
-    (Phase::Open, "complete", &[Phase::Finished]),
-    (Phase::Processing, "complete", &[Phase::Finished]),
-    (Phase::Processing, "finish_processing", &[Phase::Finished]),
-    (Phase::Finished, "review", &[Phase::Finished]),
-    (Phase::Finished, "amend_aml", &[Phase::Finished]),
-    (Phase::Finished, "aml_monitor_update", &[Phase::Finished]),
-    (Phase::Finished, "whitelist_aml", &[Phase::Finished]),
-    (Phase::Finished, "finish_spot_check", &[Phase::Finished]),
-    (Phase::Finished, "request_resubmission", &[Phase::ResubmissionRequested]),
-    (Phase::Finished, "renewal_due", &[Phase::RenewalDue]),
-    (Phase::ResubmissionRequested, "submit_step", &[Phase::ResubmissionRequested, Phase::Processing]),
-    (Phase::RenewalDue, "submit_step", &[Phase::RenewalDue, Phase::Processing]),
-    (Phase::RenewalDue, "aml_monitor_update", &[Phase::RenewalDue]),
-    (Phase::RenewalDue, "whitelist_aml", &[Phase::RenewalDue]),
-    (Phase::RenewalDue, "renewal_deadline", &[Phase::RenewalLapsed]),
-    (Phase::RenewalLapsed, "submit_step", &[Phase::RenewalLapsed, Phase::Processing]),
-];
-
-fn drawn(from: Phase, word: &str) -> &'static [Phase] {
-    if word == "delete" && from != Phase::Deleted {
-        return &[Phase::Deleted];
-    }
-    DRAWN.iter().find(|(phase, name, _)| (*phase, *name) == (from, word)).map_or(&[], |(_, _, to)| to)
-}
-
 fn any_system() -> impl Strategy<Value = Weights<SystemDecision>> {
     use SystemDecision::{Complete, Incomplete, Refer, Rejected};
     prop_oneof![
@@ -121,8 +91,8 @@ impl Run {
             }
             Ok(next) => {
                 prop_assert!(legal.contains(&stimulus.name()), "{} was not listed as legal", stimulus.name());
-                let to = drawn(state(&before).phase, stimulus.name());
-                prop_assert!(to.contains(&state(&next.journey).phase), "not drawn: {:?} {:?}", before, stimulus);
+                let (from, to) = (state(&before).word(), state(&next.journey).word());
+                prop_assert!(MACHINE.draws(from, stimulus.name(), to), "not drawn: {:?} {:?}", before, stimulus);
                 prop_assert_eq!(next.journey.version, before.version + 1);
                 prop_assert_eq!(next.journey.sequence, before.sequence);
                 self.journey = next.journey;

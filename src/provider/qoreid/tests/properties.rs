@@ -6,19 +6,6 @@ use super::*;
 use crate::provider::DeadlineKind;
 use crate::provider::words::Word as _;
 
-/// The drawn machine: where each stimulus may lead from each phase. What is not here is refused.
-const DRAWN: &[(Phase, &str, &[Phase])] = &[
-    (Phase::Draft, "submit", &[Phase::Complete, Phase::Queued, Phase::Failed, Phase::InProgress]),
-    (Phase::Draft, "source_down", &[Phase::Draft]),
-    (Phase::Draft, "source_restored", &[Phase::Draft]),
-    (Phase::Queued, "source_restored", &[Phase::Complete]),
-    (Phase::InProgress, "start_step", &[Phase::InProgress]),
-    (Phase::InProgress, "finish_step", &[Phase::InProgress, Phase::Complete]),
-    (Phase::InProgress, "finish_processing", &[Phase::InProgress, Phase::Complete]),
-    (Phase::InProgress, "finish", &[Phase::Complete]),
-    (Phase::InProgress, "cancel", &[Phase::Cancelled]),
-];
-
 fn any_stimulus() -> impl Strategy<Value = Stimulus> {
     let step = || prop_oneof![4 => Just("nin"), 4 => Just("home"), 4 => Just("job"), 1 => Just("x")];
     prop_oneof![
@@ -59,9 +46,8 @@ proptest! {
                 }
                 Ok(next) => {
                     prop_assert!(legal.contains(&stimulus.name()) || *stimulus == Stimulus::Proceed);
-                    let from = state(&journey).phase;
-                    let to = DRAWN.iter().find(|(phase, name, _)| (*phase, *name) == (from, stimulus.name()));
-                    prop_assert!(to.is_some_and(|(_, _, to)| to.contains(&state(&next.journey).phase)));
+                    let (from, to) = (state(&journey).word(), state(&next.journey).word());
+                    prop_assert!(machine(flow.product).draws(from, stimulus.name(), to), "not drawn: {} {}", from, to);
                     prop_assert_eq!(next.journey.version, journey.version + 1);
                     told.extend(events(&next));
                     journey = next.journey;
