@@ -17,6 +17,8 @@ use crate::app::run::{self, BootError, Fatal, Firing, Parts, Running, Store, Wat
 use crate::app::webhooks::Around;
 use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
+use crate::http::access::Access;
+use crate::http::dashboard::Dashboard;
 use crate::http::inbox::Inbox;
 use crate::http::qoreid::{self, Keyless};
 use crate::http::serve::{Limits, serve};
@@ -70,6 +72,8 @@ pub struct Stage {
     pub running: Running,
     /// Its built-in receiver.
     pub inbox: Inbox,
+    /// Its dashboard.
+    pub dashboard: Dashboard,
     /// Where it listens.
     pub address: SocketAddr,
     http: CancellationToken,
@@ -144,10 +148,18 @@ impl Stage {
         let inbox = Inbox::new(running.app.clock.clone(), seed);
         set_webhooks(&running, &inbox, base, config, webhooks).await.map_err(BootError::Read)?;
         let (provider, described) = provider_api(config, &running.app, address);
-        let routes = api::router(running.app.clone(), config.server.token.clone(), inbox.api())
+        let access = Arc::new(Access::new(config.server.token.clone()));
+        let dashboard = Dashboard::new(running.app.clone(), inbox.clone(), access.clone());
+        let routes = api::router(running.app.clone(), access, inbox.api())
             .merge(inbox.router())
+            .merge(dashboard.router())
             .merge(provider)
             .merge(openapi::router(&openapi::document(config.provider, described)));
+        let (watching, stop) = (dashboard.clone(), running.stop.stop_claiming.clone());
+        running.own("dashboard", async move {
+            watching.feel_pulse(stop).await;
+            Ok(())
+        });
         let http = CancellationToken::new();
         let stop = http.clone();
         running.own("http", async move {
@@ -156,7 +168,7 @@ impl Stage {
             serve(listener, routes, limits, stop).await;
             Ok(())
         });
-        Ok(Stage { running, inbox, address, http })
+        Ok(Stage { running, inbox, dashboard, address, http })
     }
 
     /// Where it is reached, `http://127.0.0.1:4740/`.

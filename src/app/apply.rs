@@ -290,6 +290,7 @@ impl App {
         let (outbox, inputs, watcher) = (self.outbox.clone(), self.inputs.clone(), self.watcher.clone());
         let (deadlines_changed, renewals_changed) = (self.deadlines_changed.clone(), self.renewals_changed.clone());
         let (news, tally) = (Announcement::of(&self.news, &commit), self.tally.clone());
+        let lately = self.lately.clone();
         self.see_through(async move {
             let _turn = turn;
             let due = commit.now;
@@ -299,7 +300,10 @@ impl App {
             let committed = outbox.commit(commit).await;
             tally.commit.saw(writing.elapsed());
             match committed {
-                Ok(committed) => news.make(committed, &stimulus, &journey, &events),
+                Ok(committed) => {
+                    lately.note(journey.id, due, &stimulus);
+                    news.make(committed, &stimulus, &journey, &events);
+                }
                 Err(OutboxError::Repeated { answer }) => return Ok(Answer::Repeated(answer)),
                 Err(error) => return Err(error.into()),
             }

@@ -11,6 +11,7 @@ mod agenda;
 pub mod apply;
 pub mod deadlines;
 mod jobs;
+pub mod lately;
 pub mod lines;
 mod look;
 mod news;
@@ -82,6 +83,8 @@ pub struct App {
     pub news: Newsroom,
     /// What is counted while it happens.
     pub tally: Arc<Tally>,
+    /// What was done to journeys lately.
+    pub lately: Arc<lately::Lately>,
     /// The jobs of the schedule, and how far they are.
     agenda: Agenda,
     /// Who lets deadlines fire: a clock that is moved waits for them only where they fire by themselves.
@@ -107,6 +110,11 @@ impl App {
             .get(id)
             .cloned()
             .ok_or_else(|| AppError::UnknownFlow { flow: id.to_owned(), known: flows.keys().cloned().collect() })
+    }
+
+    /// The ids of the flows, in alphabetical order.
+    pub fn flow_ids(&self) -> Vec<String> {
+        self.flows.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     /// Replaces the flows; journeys go on in the new flow of the same id.

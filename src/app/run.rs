@@ -199,6 +199,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         watcher: parts.watchers.applied,
         news: news.clone(),
         tally: tally.clone(),
+        lately: Arc::default(),
         agenda,
         firing: parts.firing,
         locks: (0..JOURNEY_LOCKS).map(|_| Arc::default()).collect(),

@@ -3,6 +3,8 @@
 //! One that was made here lives in the outbox, without its secrets, which are in the vault; what the configuration has is
 //! the configuration's to change. A name that is in both is the configuration's.
 
+mod trial;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -13,16 +15,13 @@ use url::Url;
 
 use crate::app::App;
 use crate::app::vault::{self, Vault};
-use crate::clock::Clock as _;
 use crate::delivery::endpoints::Endpoints;
-use crate::ids::EventId;
-use crate::message::{Auth, DeliveryState, Endpoint, Message, Outcome, Success};
+use crate::message::{DeliveryState, Endpoint, Outcome};
 use crate::outbox::{DeliveryQuery, Note, Outbox, OutboxError};
 use crate::portal::webhook::Surroundings;
 use crate::portal::{DeliverySettings, Webhook};
-use crate::provider::{self, Dialect, Environment, ProviderKind};
+use crate::provider::{Dialect, Environment, ProviderKind};
 use crate::reader::Complaints;
-use crate::rng::Seed;
 use crate::secret::{Redactor, Secret};
 
 /// The beginning of the names of notes that hold definitions.
@@ -300,15 +299,6 @@ impl App {
         Ok(())
     }
 
-    /// Sends a webhook's test now, whatever state it is in. Not recorded: nobody is owed it.
-    ///
-    /// # Errors
-    /// [`WebhookError::Unknown`].
-    pub async fn test_webhook(&self, name: &str) -> Result<(bool, Outcome), WebhookError> {
-        let endpoint = self.endpoints.get(name).ok_or_else(|| WebhookError::Unknown(name.to_owned()))?;
-        Ok(self.test(&endpoint).await)
-    }
-
     /// The definition of a webhook that was made here.
     fn definition(&self, name: &str) -> Result<Value, WebhookError> {
         match self.webhooks.is_made(name) {
@@ -343,37 +333,6 @@ impl App {
         let webhooks = self.webhooks.clone();
         let kept = tokio::task::spawn_blocking(move || webhooks.vault.keep(&name, secrets)).await;
         kept.map_err(std::io::Error::other).and_then(|kept| kept).map_err(WebhookError::Vault)
-    }
-
-    /// One request, and whether it was answered as it should be. QoreID probes a URL with an empty body that nothing signs
-    /// (support article 60006108552) and takes any 2xx; IDWise's portal sends a test event.
-    async fn test(&self, endpoint: &Endpoint) -> (bool, Outcome) {
-        let mut endpoint = endpoint.clone();
-        let event_id = EventId::by_hand(Seed::fresh(), 1);
-        let named = endpoint.types.iter().find(|kind| endpoint.dialect.event_types().contains(&kind.as_str())).cloned();
-        let kind = named.or_else(|| endpoint.dialect.event_types().first().map(|kind| (*kind).to_owned()));
-        let event_type = kind.unwrap_or_default();
-        let body = match endpoint.dialect.provider() {
-            ProviderKind::Qoreid => {
-                (endpoint.auth, endpoint.success) = (Auth::None, Success::Any2xx);
-                Bytes::new()
-            }
-            ProviderKind::Idwise => provider::test_event(endpoint.dialect, &event_type, event_id)
-                .map(|rendered| Bytes::from(rendered.body))
-                .unwrap_or_default(),
-        };
-        let message = Message {
-            event_id,
-            event_type,
-            journey_id: None,
-            sequence: 0,
-            environment: endpoint.environment,
-            created_at: self.clock.now(),
-            body,
-            forms: Vec::new(),
-        };
-        let outcome = self.transport.send(&endpoint, &message).await;
-        (outcome.status.is_some_and(|status| endpoint.success.holds(status)), outcome)
     }
 }
 

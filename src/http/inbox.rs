@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::misbehave::{LONGEST_DELAY, Misbehaviour, Reaction, blank_auth};
+use super::misbehave::{LONGEST_DELAY, Misbehaviour, MisbehaviourError, Reaction, blank_auth};
 use crate::clock::{Clock, Timestamp, real_sleep};
 use crate::message::Auth;
 use crate::rng::Seed;
@@ -89,7 +89,7 @@ impl Received {
     }
 
     /// As the API shows it: credentials and known secrets blanked.
-    fn shown(&self, redactor: &Redactor) -> Value {
+    pub(in crate::http) fn shown(&self, redactor: &Redactor) -> Value {
         let headers: Vec<(&str, String)> = self
             .headers
             .iter()
@@ -153,6 +153,8 @@ struct Held {
     names: BTreeMap<String, Slot>,
     bytes: usize,
     redactor: Redactor,
+    /// How names misbehave that were told to, as queries; at most [`NAMES`].
+    told: BTreeMap<String, (String, Misbehaviour)>,
 }
 
 #[derive(Default)]
@@ -185,6 +187,37 @@ impl Inbox {
     /// Blanks these secrets in what [`Inbox::api`] shows, from now on.
     pub fn set_redactor(&self, redactor: Redactor) {
         self.held().redactor = redactor;
+    }
+
+    /// The secrets that are blanked in what is shown.
+    pub(in crate::http) fn redactor(&self) -> Redactor {
+        self.held().redactor.clone()
+    }
+
+    /// Lets `name` misbehave from now on as a query says, `status=500&fail=30%`, until it is told otherwise; an empty one
+    /// lets it behave. What a request's own query says is added.
+    ///
+    /// # Errors
+    /// [`MisbehaviourError`]; it goes on as before then.
+    pub fn tell(&self, name: &str, query: &str) -> Result<(), MisbehaviourError> {
+        let wish = self.0.base.with_query(query)?;
+        let mut held = self.held();
+        if query.is_empty() {
+            held.told.remove(name);
+        } else if held.told.contains_key(name) || held.told.len() < NAMES {
+            held.told.insert(name.to_owned(), (query.to_owned(), wish));
+        }
+        Ok(())
+    }
+
+    /// How `name` was told to misbehave, as a query without credentials.
+    pub fn told(&self, name: &str) -> Option<String> {
+        self.held().told.get(name).map(|(query, _)| blank_auth(query))
+    }
+
+    /// How `name` misbehaves before its requests say anything.
+    fn base_of(&self, name: &str) -> Misbehaviour {
+        self.held().told.get(name).map_or_else(|| self.0.base.clone(), |(_, wish)| wish.clone())
     }
 
     /// What came to `name`, oldest first: at most the last [`KEPT`].
@@ -281,7 +314,7 @@ impl Held {
 
 async fn take(State(inbox): State<Inbox>, Path(parts): Path<Vec<(String, String)>>, request: Request) -> Response {
     let name = parts.into_iter().next().map(|(_, name)| name).unwrap_or_default();
-    let wish = match inbox.0.base.with_query(request.uri().query().unwrap_or_default()) {
+    let wish = match inbox.base_of(&name).with_query(request.uri().query().unwrap_or_default()) {
         Ok(wish) => wish,
         Err(error) => return problem(StatusCode::BAD_REQUEST, "bad_misbehaviour", &error.to_string()),
     };

@@ -12,6 +12,7 @@ use crate::app::run::{Firing, Parts, Running, Store, Watchers, start};
 use crate::cli::{Cli, Output};
 use crate::clock::ClockMode;
 use crate::config::{Config, SHIPPED};
+use crate::http::access::Access;
 use crate::http::api;
 use crate::http::inbox::Inbox;
 use crate::http::serve::{Limits, serve};
@@ -53,7 +54,9 @@ impl Server {
         };
         let mut running = start(parts).await.expect("it starts");
         let inbox = Inbox::new(running.app.clock.clone(), Seed(1));
-        let router = api::router(Arc::clone(&running.app), Some(Secret::new(TOKEN)), inbox.api()).merge(inbox.router());
+        let router =
+            api::router(Arc::clone(&running.app), Arc::new(Access::new(Some(Secret::new(TOKEN)))), inbox.api())
+                .merge(inbox.router());
         let stop: CancellationToken = running.stop.stop_claiming.clone();
         running.own("http", async move {
             serve(listener, router, Limits::default(), stop).await;

@@ -193,8 +193,11 @@ pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole)
     Ok(Json(json!({ "matched": ids, "resent": resent, "dry_run": dry_run })))
 }
 
-/// Newest first.
-fn matching(
+/// The deliveries that `query` asks for, due at `since` or later, at most `limit` of them, newest first.
+///
+/// # Errors
+/// Only when the outbox is broken.
+pub(in crate::http) fn matching(
     outbox: &dyn Outbox,
     query: &DeliveryQuery,
     since: Option<Timestamp>,
@@ -217,7 +220,11 @@ fn find(app: &App, id: &str) -> Result<(Delivery, Vec<crate::message::Attempt>),
     app.outbox.delivery(id)?.ok_or_else(|| Problem::not_found(format!("there is no delivery {id}")))
 }
 
-fn state(word: &str) -> Result<DeliveryState, Problem> {
+/// A delivery's state by its word.
+///
+/// # Errors
+/// A problem that names those there are.
+pub(in crate::http) fn state(word: &str) -> Result<DeliveryState, Problem> {
     DeliveryState::ALL.into_iter().find(|state| state.as_str() == word).ok_or_else(|| {
         let known: Vec<&str> = DeliveryState::ALL.iter().map(|state| state.as_str()).collect();
         Problem::bad_request("bad_value", format!("{word:?} is not a delivery's state; known are {}", known.join(", ")))

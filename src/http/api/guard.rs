@@ -7,17 +7,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::http::access::{Access, is_no_foreign_read, is_own_origin};
 use crate::http::problem::Problem;
-use crate::secret::Secret;
 
-pub(super) async fn check(State(token): State<Arc<Option<Secret>>>, request: Request, next: Next) -> Response {
-    let refused = match token.as_ref() {
-        Some(token) => wrong_token(request.headers(), token),
-        None => foreign(request.headers()),
+pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let refused = match access.is_guarded() {
+        true => stranger(&request, &access),
+        false => foreign(request.headers()),
     };
     match refused {
         None => next.run(request).await,
@@ -25,22 +25,18 @@ pub(super) async fn check(State(token): State<Arc<Option<Secret>>>, request: Req
     }
 }
 
-fn wrong_token(headers: &HeaderMap, token: &Secret) -> Option<Problem> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-    // Digests are compared, so that the time it takes says nothing about the token.
-    let matches = given.is_some_and(|given| blake3::hash(given.as_bytes()) == blake3::hash(token.expose().as_bytes()));
-    (!matches).then(|| {
+/// Why a request is not let in where a token is wanted. A page of the dashboard may read with its session, which is all
+/// that an `EventSource` can show; to change something it has forms of its own.
+fn stranger(request: &Request, access: &Access) -> Option<Problem> {
+    let headers = request.headers();
+    let page = || *request.method() == Method::GET && is_no_foreign_read(headers) && access.has_session(headers);
+    (!access.shows_token(headers) && !page()).then(|| {
         Problem::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
             "this server wants its token: Authorization: Bearer TOKEN",
         )
     })
-}
-
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Why a request is not let in where anybody local is: its `Host` or its `Origin` is foreign.
@@ -53,8 +49,7 @@ pub(in crate::http) fn foreign(headers: &HeaderMap) -> Option<Problem> {
         return Some(Problem::new(StatusCode::FORBIDDEN, "foreign_host", detail));
     }
     let origin = text(header::ORIGIN)?;
-    let same = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
-    (!same)
+    (!is_own_origin(origin, host))
         .then(|| Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "a page of another origin may not use this API"))
 }
 
@@ -69,6 +64,7 @@ fn is_local(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(k, v)| (k.parse().expect("a name"), v.parse().expect("a value"))).collect()
@@ -90,16 +86,25 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_wanted_whole() {
-        let token = Secret::new("correct-horse");
-        let check = |value: &'static str, lets_in: bool| {
-            assert_eq!(wrong_token(&headers(&[("authorization", value)]), &token).is_none(), lets_in, "{value}");
+    fn a_session_reads_and_changes_nothing() {
+        let access = Access::new(Some(Secret::new("correct-horse")));
+        let set = access.open("correct-horse").expect("a session");
+        let pair = set.split(';').next().expect("a pair");
+        let check = |method: Method, more: &[(&str, &str)], lets_in: bool| {
+            let mut request = Request::builder().method(method).uri("/api/v1/stream").header("host", "a:1");
+            for (name, value) in more {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(axum::body::Body::empty()).expect("a request");
+            assert_eq!(stranger(&request, &access).is_none(), lets_in, "{more:?}");
         };
-        check("Bearer correct-horse", true);
-        check("bearer correct-horse", true);
-        check("Bearer correct-hors", false);
-        check("Basic correct-horse", false);
-        check("", false);
-        assert!(wrong_token(&HeaderMap::new(), &token).is_some());
+        check(Method::GET, &[], false);
+        check(Method::GET, &[("authorization", "Bearer correct-horse")], true);
+        check(Method::POST, &[("authorization", "Bearer correct-horse")], true);
+        check(Method::GET, &[("cookie", pair)], true);
+        check(Method::GET, &[("cookie", pair), ("sec-fetch-site", "same-origin")], true);
+        check(Method::GET, &[("cookie", pair), ("sec-fetch-site", "same-site")], false);
+        check(Method::GET, &[("cookie", pair), ("origin", "http://a:2")], false);
+        check(Method::POST, &[("cookie", pair), ("sec-fetch-site", "same-origin")], false);
     }
 }

@@ -110,7 +110,7 @@ pub(super) async fn stimulate(
 }
 
 /// A journey by id, or by `ref:REFERENCE`.
-pub(super) fn find(app: &App, id: &str) -> Result<Journey, Problem> {
+pub(in crate::http) fn find(app: &App, id: &str) -> Result<Journey, Problem> {
     let found = match id.strip_prefix("ref:") {
         Some(reference) => app.outbox.journey_by_reference(reference, None)?,
         None => {

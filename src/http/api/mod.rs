@@ -15,6 +15,10 @@ pub mod shapes;
 mod stream;
 mod webhooks;
 
+pub(in crate::http) use deliveries::{matching, state as delivery_state};
+pub(in crate::http) use journeys::find as find_journey;
+pub(in crate::http) use webhooks::refusal;
+
 use std::error::Error as _;
 use std::sync::Arc;
 
@@ -23,8 +27,9 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::uri::InvalidUri;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware;
+use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,9 +40,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::http::access::Access;
+use crate::http::dashboard;
 use crate::http::problem::Problem;
 use crate::outbox::Page;
-use crate::secret::Secret;
 
 /// At most so many items on a page.
 pub const PAGE_MAX: usize = 1_000;
@@ -49,11 +55,11 @@ pub const PAGE_DEFAULT: usize = 100;
 pub const BODY_MAX: usize = 2 * 1024 * 1024;
 
 /// The control API and health over `app`; `more` is served behind the same guard.
-pub fn router(app: Arc<App>, token: Option<Secret>, more: Router) -> Router {
+pub fn router(app: Arc<App>, access: Arc<Access>, more: Router) -> Router {
     let guarded = Router::from(guarded())
         .with_state(app.clone())
         .merge(more)
-        .layer(middleware::from_fn_with_state(Arc::new(token), guard::check));
+        .layer(middleware::from_fn_with_state(access, guard::check));
     Router::from(open()).with_state(app).merge(guarded).fallback(missing).method_not_allowed_fallback(wrong_method)
 }
 
@@ -95,11 +101,15 @@ fn open() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(health::alive)).routes(routes!(health::ready))
 }
 
-async fn missing(uri: axum::http::Uri) -> Problem {
-    Problem::not_found(format!("there is nothing at {}", uri.path()))
+/// A browser is shown a page, a program is told a problem.
+async fn missing(headers: HeaderMap, uri: Uri) -> Response {
+    match dashboard::wants_page(&headers) {
+        true => dashboard::missing(&uri),
+        false => Problem::not_found(format!("there is nothing at {}", uri.path())).into_response(),
+    }
 }
 
-async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
+async fn wrong_method(method: axum::http::Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("{} does not take {method}", uri.path()))
 }
 

@@ -130,7 +130,8 @@ fn skips_test(members: &mut Map<String, Value>) -> Result<bool, Problem> {
     }
 }
 
-fn refusal(error: WebhookError) -> Problem {
+/// Why a webhook was not made, changed or dropped, as a problem.
+pub(in crate::http) fn refusal(error: WebhookError) -> Problem {
     let conflict = |code, text: String| Problem::new(StatusCode::CONFLICT, code, text);
     match error {
         WebhookError::Unknown(name) => Problem::not_found(format!("there is no webhook {name:?}")),

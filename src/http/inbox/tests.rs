@@ -67,6 +67,27 @@ async fn what_comes_is_kept_as_it_came() {
 }
 
 #[tokio::test]
+async fn a_name_is_told_to_misbehave_and_told_to_stop() {
+    let (inbox, _) = inbox();
+    let status = async |path: &str| ask(&inbox, post(path, event("e-1"))).await.0;
+    inbox.tell("demo", "status=503&retry_after=3s&auth=bearer:t0ken").expect("a wish");
+    inbox.tell("demo", "status=99").expect_err("no status");
+    assert_eq!(inbox.told("demo").as_deref(), Some("status=503&retry_after=3s&auth=***"));
+    inbox.tell("demo", "status=503").expect("a wish");
+    assert_eq!(
+        (status("/inbox/demo").await, status("/inbox/other").await),
+        (StatusCode::SERVICE_UNAVAILABLE, StatusCode::OK)
+    );
+    assert_eq!(status("/inbox/demo?status=502").await, StatusCode::BAD_GATEWAY, "a request's own wish comes last");
+    inbox.tell("demo", "").expect("no wish");
+    assert_eq!((status("/inbox/demo").await, inbox.told("demo")), (StatusCode::OK, None));
+    for n in 0..=NAMES {
+        inbox.tell(&format!("n{n}"), "status=500").expect("a wish");
+    }
+    assert_eq!((inbox.told("n0").is_some(), inbox.told(&format!("n{NAMES}"))), (true, None), "bounded");
+}
+
+#[tokio::test]
 async fn it_misbehaves_as_it_is_told() {
     let (inbox, _) = inbox();
     let path = "/inbox/demo?fail_first=2&status=503&retry_after=3s";

@@ -1,0 +1,128 @@
+//! The dashboard: pages for people who drive journeys, watch their webhooks, break an endpoint, mend it and resend.
+//!
+//! Server-rendered: every page and every form works without a script. The script only refreshes what is on the page when
+//! something has happened. Called by `stage`, which serves it beside the API.
+//!
+//! ```text
+//!   browser ── GET ──> door ──> page ── reads ──> desk: app, outbox, inbox
+//!           ── POST ─> door (own origin only) ──> act ──> redirect to a page, with a note of what it came to
+//!           ── EventSource /api/v1/stream ──> fetches its own page again and swaps the live parts
+//! ```
+//!
+//! A page reads a page of the store, never all of it. What is foreign is escaped by the templates, and there is nothing
+//! inline that could be tricked into running. No page holds a secret.
+
+mod access;
+mod assets;
+mod attempt;
+mod clock;
+mod deliveries;
+mod delivery;
+mod desk;
+mod har;
+mod inbox;
+mod journey;
+mod journeys;
+mod layout;
+mod machine;
+mod mails;
+mod overview;
+mod parts;
+mod stimuli;
+mod trouble;
+mod visit;
+mod webhook_acts;
+mod webhooks;
+mod wizard;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::http::access::Access;
+use crate::http::inbox::Inbox;
+use desk::Desk;
+use trouble::Trouble;
+
+/// The dashboard. Cheap to clone; clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Dashboard(Arc<Desk>);
+
+impl Dashboard {
+    /// Over an application and its receiver, for those whom `access` lets in.
+    pub fn new(app: Arc<App>, inbox: Inbox, access: Arc<Access>) -> Self {
+        Dashboard(Arc::new(Desk::new(app, inbox, access)))
+    }
+
+    /// Every page, form and asset.
+    pub fn router(&self) -> Router {
+        let desk = &self.0;
+        Router::new()
+            .route("/", get(overview::show))
+            .route("/journeys", get(journeys::list).post(journeys::start))
+            .route("/journeys/{id}", get(journey::show))
+            .route("/journeys/{id}/stimuli", post(journey::stimulate))
+            .route("/webhooks", get(webhooks::list))
+            .route("/webhooks/new", get(wizard::make).post(wizard::made))
+            .route("/webhooks/{name}", get(webhooks::show))
+            .route("/webhooks/{name}/edit", get(wizard::edit).post(wizard::edited))
+            .route("/webhooks/{name}/pause", post(webhook_acts::pause))
+            .route("/webhooks/{name}/resume", post(webhook_acts::resume))
+            .route("/webhooks/{name}/test", post(webhook_acts::test))
+            .route("/webhooks/{name}/drop", post(webhook_acts::remove))
+            .route("/deliveries", get(deliveries::list))
+            .route("/deliveries/resend", get(deliveries::would_resend).post(deliveries::resend_many))
+            .route("/deliveries/{id}", get(delivery::show))
+            .route("/deliveries/{id}/resend", post(delivery::resend))
+            .route("/deliveries/{id}/cancel", post(delivery::cancel))
+            .route("/inbox-view", get(inbox::list))
+            .route("/inbox-view/{name}", get(inbox::show))
+            .route("/inbox-view/{name}/misbehave", post(inbox::misbehave))
+            .route("/mails", get(mails::list))
+            .route("/mails/{id}", get(mails::show))
+            .route("/clock", get(clock::show).post(clock::change))
+            .route("/login", get(access::login).post(access::enter))
+            .route("/logout", post(access::leave))
+            .method_not_allowed_fallback(wrong_method)
+            .route_layer(from_fn_with_state(desk.clone(), access::check))
+            .with_state(desk.clone())
+            .merge(assets::router())
+            .layer(from_fn(access::seal))
+    }
+
+    /// Tells what is wrong with a configuration that was not taken over; nothing, once one was.
+    pub fn config_refused(&self, why: Option<String>) {
+        self.0.set_refused_config(why);
+    }
+
+    /// Measures how much happens, until stopped.
+    pub async fn feel_pulse(&self, stop: CancellationToken) {
+        self.0.feel_pulse(stop).await;
+    }
+}
+
+/// Whether whoever asks is a browser that shows pages.
+pub(in crate::http) fn wants_page(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepts.is_some_and(|accepts| accepts.split(',').any(|kind| kind.trim().starts_with("text/html")))
+}
+
+/// What a browser is shown where there is nothing. Says nothing of this server, so anybody may see it.
+pub(in crate::http) fn missing(uri: &Uri) -> Response {
+    access::sealed(Trouble::missing(format!("there is nothing at {}", uri.path())).into_response())
+}
+
+/// What a browser is shown where a form would be sent to, or nothing but a form.
+async fn wrong_method(uri: Uri) -> Trouble {
+    let text = format!("{} is where a form of these pages is sent to, and shows nothing by itself", uri.path());
+    Trouble::with(StatusCode::METHOD_NOT_ALLOWED, text)
+}

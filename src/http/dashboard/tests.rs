@@ -1,0 +1,1 @@
+//! Pages over the router, without a socket.
