@@ -117,6 +117,18 @@ impl App {
         self.flows.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
+    /// Adds a flow for a play: under its own id where none has that, or the very same one; else under one that `stem` makes
+    /// its own. Says which.
+    pub fn lend_flow(&self, flow: Flow, stem: &str) -> String {
+        let mut flows = self.flows.write().unwrap_or_else(PoisonError::into_inner);
+        let id = match flows.get(flow.id()) {
+            Some(known) if **known != flow => format!("{}@{stem}", flow.id()),
+            _ => flow.id().to_owned(),
+        };
+        flows.insert(id.clone(), Arc::new(flow.called(&id)));
+        id
+    }
+
     /// Replaces the flows; journeys go on in the new flow of the same id.
     pub fn set_flows(&self, flows: Vec<Flow>) {
         *self.flows.write().unwrap_or_else(PoisonError::into_inner) = by_id(flows);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
-use super::{Context, settings};
+use super::{Context, Failure, settings};
 use crate::clock::real_sleep;
 use crate::reader::Overrides;
 use crate::stage::Stage;
@@ -52,6 +52,7 @@ pub(super) async fn take_over(cx: &Context, overrides: &Overrides, stage: &Stage
     match settings::load(cx, overrides) {
         Ok(config) => {
             stage.reconfigure(&config).await;
+            stage.dashboard.config_refused(None);
             tracing::info!(
                 webhooks = config.webhooks.len(),
                 flows = config.flows.len(),
@@ -61,7 +62,23 @@ pub(super) async fn take_over(cx: &Context, overrides: &Overrides, stage: &Stage
         }
         Err(failure) => {
             tracing::error!("the changed configuration is wrong, nothing was taken over");
+            stage.dashboard.config_refused(Some(said(&failure)));
             cx.out.failure(&failure);
         }
+    }
+}
+
+/// What is wrong, line by line, without the file's own lines: one of them may hold a secret.
+fn said(failure: &Failure) -> String {
+    let complaints = failure.details.as_ref().and_then(|details| details["complaints"].as_array());
+    let one = |complaint: &serde_json::Value| {
+        let text = |key: &str| complaint[key].as_str().map(str::to_owned);
+        let line = complaint["line"].as_u64().map(|line| format!("line {line}: ")).unwrap_or_default();
+        let help = text("help").map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{line}{}{help}", text("message").unwrap_or_default())
+    };
+    match complaints {
+        Some(complaints) if !complaints.is_empty() => complaints.iter().map(one).collect::<Vec<_>>().join("\n"),
+        _ => failure.message.clone(),
     }
 }

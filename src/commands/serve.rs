@@ -3,20 +3,20 @@
 //! SIGTERM and Ctrl-C drain within `[server] grace` and end with 0; a second one aborts. SIGHUP, and a saved file, take
 //! over the configuration: a valid one whole, an invalid one not at all.
 
+mod perform;
+
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use super::signals::Signals;
 use super::{Context, Exit, Failure, reload, replay, settings};
-use crate::app::App;
 use crate::app::run::Fatal;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Engine};
-use crate::play::{Play, Time};
+use crate::http::dashboard::repertoire::Wanted;
 use crate::reader::Overrides;
 use crate::rng::Seed;
-use crate::scenario::Scenario;
 use crate::stage::{Stage, StageError, Staging};
 
 /// Carries it out.
@@ -40,9 +40,11 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
     let mut stage = staged.map_err(|error| refused(&config, error))?;
     cx.out.line(&format!("listening on {}", stage.url().as_str().trim_end_matches('/')))?;
     greet(cx, &config, seed);
+    let mut wanted = stage.dashboard.set_repertoire(perform::repertoire(&config, &scenarios));
     let mut players = JoinSet::new();
     for scenario in scenarios {
-        players.spawn(perform(stage.running.app.clone(), scenario, seed));
+        let run = stage.dashboard.begin(&scenario);
+        players.spawn(perform::perform(stage.running.app.clone(), Arc::new(scenario), seed, run));
     }
     let exit = loop {
         tokio::select! {
@@ -50,6 +52,9 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
             _ = signals.interrupt.recv() => break Exit::Interrupted,
             _ = signals.hang_up.recv() => reload::take_over(cx, &overrides, &stage).await,
             () = watch.saved() => reload::take_over(cx, &overrides, &stage).await,
+            Some(Wanted { scenario, run }) = wanted.recv() => {
+                players.spawn(perform::perform(stage.running.app.clone(), scenario, seed, run));
+            }
             Some(Err(error)) = players.join_next() => tracing::error!(%error, "a scenario died"),
             fatal = stage.running.died() => return Err(broke_off(&fatal)),
         }
@@ -113,18 +118,4 @@ fn greet(cx: &Context, config: &Config, seed: Seed) {
         "playing {}, {} environment; {webhooks} webhook{plural}; kept {store}; clock {clock}; seed {seed}",
         config.provider, config.environment
     ));
-}
-
-/// Plays a scenario on the running server, in the server's own time.
-async fn perform(app: Arc<App>, scenario: Scenario, seed: Seed) {
-    let what = Play { scenario: &scenario, seed: scenario.seed.unwrap_or(seed), journeys: 1, time: Time::Runs };
-    match crate::play::play(&app, &what, None).await {
-        Ok(played) => {
-            for (place, why) in &played.refused {
-                tracing::warn!(scenario = scenario.name, line = place, why, "a line was refused");
-            }
-            tracing::info!(scenario = scenario.name, "the scenario is over");
-        }
-        Err(error) => tracing::error!(scenario = scenario.name, %error, "the scenario broke off"),
-    }
 }

@@ -73,6 +73,16 @@ pub enum Flow {
 }
 
 impl Flow {
+    /// The same flow under another id.
+    #[must_use]
+    pub fn called(mut self, id: &str) -> Self {
+        match &mut self {
+            Flow::Idwise(flow) => id.clone_into(&mut flow.id),
+            Flow::Qoreid(flow) => id.clone_into(&mut flow.id),
+        }
+        self
+    }
+
     /// The flow's id, unique in a configuration.
     pub fn id(&self) -> &str {
         match self {

@@ -4,6 +4,7 @@
 //! and `serve --journey`; it opens no file and starts nothing.
 
 pub mod draw;
+pub mod examples;
 pub mod file;
 pub mod judge;
 pub mod require;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::repertoire::Repertoire;
 use crate::app::App;
 use crate::clock::{Stopwatch, real_sleep};
 use crate::http::access::Access;
@@ -30,6 +31,7 @@ pub(super) struct Desk {
     pub(super) app: Arc<App>,
     pub(super) inbox: Inbox,
     pub(super) access: Arc<Access>,
+    pub(super) repertoire: Repertoire,
     pulse: Pulse,
     refused: Mutex<Option<String>>,
 }
@@ -37,7 +39,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(app: Arc<App>, inbox: Inbox, access: Arc<Access>) -> Self {
         let pulse = Pulse::new(app.outbox.ledger());
-        Desk { app, inbox, access, pulse, refused: Mutex::default() }
+        Desk { app, inbox, access, repertoire: Repertoire::default(), pulse, refused: Mutex::default() }
     }
 
     /// What is wrong with the configuration that was not taken over.

@@ -130,6 +130,10 @@
 
   // Rates fall and instants pass while nothing happens.
   setInterval(happened, 10000);
+  for (const paper of document.querySelectorAll(".paper")) {
+    const lit = paper.querySelector(".place.here");
+    if (lit) paper.scrollLeft += lit.getBoundingClientRect().left - paper.getBoundingClientRect().left - 40;
+  }
   dress(document);
   if (document.querySelector("[data-live]")) listen();
 })();

@@ -28,6 +28,8 @@ mod machine;
 mod mails;
 mod overview;
 mod parts;
+pub mod repertoire;
+mod scenarios;
 mod stimuli;
 mod trouble;
 mod visit;
@@ -45,12 +47,15 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::http::access::Access;
 use crate::http::inbox::Inbox;
+use crate::scenario::Scenario;
 use desk::Desk;
+use repertoire::{Piece, Run, Wanted};
 use trouble::Trouble;
 
 /// The dashboard. Cheap to clone; clones are the same one.
@@ -90,6 +95,9 @@ impl Dashboard {
             .route("/mails", get(mails::list))
             .route("/mails/{id}", get(mails::show))
             .route("/clock", get(clock::show).post(clock::change))
+            .route("/scenarios", get(scenarios::list))
+            .route("/scenarios/run", post(scenarios::play))
+            .route("/scenarios/runs/{n}", get(scenarios::show))
             .route("/login", get(access::login).post(access::enter))
             .route("/logout", post(access::leave))
             .method_not_allowed_fallback(wrong_method)
@@ -102,6 +110,16 @@ impl Dashboard {
     /// Tells what is wrong with a configuration that was not taken over; nothing, once one was.
     pub fn config_refused(&self, why: Option<String>) {
         self.0.set_refused_config(why);
+    }
+
+    /// Offers these scenarios; what is wanted of them comes through the receiver, and whoever holds it plays them.
+    pub fn set_repertoire(&self, pieces: Vec<Piece>) -> mpsc::Receiver<Wanted> {
+        self.0.repertoire.set(pieces)
+    }
+
+    /// A play begins that nobody wanted here: where to note how it goes.
+    pub fn begin(&self, scenario: &Scenario) -> Run {
+        self.0.repertoire.begin(scenario, self.0.app.now())
     }
 
     /// Measures how much happens, until stopped.

@@ -167,7 +167,7 @@ fn attention(desk: &Desk, ledger: &Ledger, newest: &[Delivery]) -> Markup {
             ul.attention {
                 @if let Some(why) = refused {
                     li { (badge(Mood::Bad, "configuration refused")) " The changed file was not taken over; the old one holds. "
-                        details #refused-config { summary { "What is wrong" } pre { (why) } } }
+                        details #refused-config { summary { "What is wrong" } pre { (desk.app.blanked(&why)) } } }
                 }
                 @if !given_up.is_empty() {
                     li { (badge(Mood::Bad, "exhausted")) " " a href="/deliveries?state=exhausted" { (count(given_up.len() as u64, "delivery")) }
