@@ -172,6 +172,33 @@ fn x1_x2_a_receiver_that_echoes_every_secret_in_every_form_makes_none_of_them_sh
     for path in ["/api/v1/journeys", "/api/v1/events", "/api/v1/clock", "/api/v1/ledger", "/api/v1/inbox"] {
         ask("GET", path, "");
     }
+    let delivery = deliveries[0]["id"].as_str().expect("an id");
+    let journey = deliveries[0]["journey_id"].as_str().expect("an id");
+    for path in [
+        "/",
+        "/journeys",
+        &format!("/journeys/{journey}"),
+        "/webhooks",
+        "/webhooks/basic",
+        "/webhooks/bearer",
+        "/webhooks/header",
+        "/webhooks/new",
+        "/deliveries",
+        &format!("/deliveries/{delivery}"),
+        &format!("/deliveries/{delivery}.har"),
+        "/inbox-view",
+        "/mails",
+        "/mails/m1",
+        "/clock",
+        "/scenarios",
+    ] {
+        let page = server.ask("GET", path, &[("Authorization", &bearer)], b"").expect("answered");
+        assert_eq!(page.status, 200, "{path}: {}", page.text());
+        check(path, format!("{:?}", page.headers).as_bytes());
+        // As it is sent, and as whoever reads the page sees it.
+        let seen = page.text().replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        check(path, format!("{}\n{seen}", page.text()).as_bytes());
+    }
     for words in
         [&["config", "show"][..], &["--output", "json", "config", "show"], &["config", "check"], &["mails", "list"]]
     {
