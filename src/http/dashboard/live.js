@@ -38,7 +38,7 @@
   const place = (part, element) => {
     if (!element || !part.contains(element)) return null;
     const all = [...part.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]")];
-    return { id: element.id, at: all.indexOf(element), text: element.textContent };
+    return { id: element.id, at: all.indexOf(element), text: element.textContent, caret: element.selectionStart };
   };
 
   const focus = (part, where) => {
@@ -46,7 +46,14 @@
     const all = [...part.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]")];
     const same = all.filter((element) => element.textContent === where.text);
     const next = (where.id && document.getElementById(where.id)) || (same.includes(all[where.at]) ? all[where.at] : same[0]);
-    if (next) next.focus({ preventScroll: true });
+    if (next) {
+      next.focus({ preventScroll: true });
+      if (typeof where.caret === "number" && next.setSelectionRange) next.setSelectionRange(where.caret, where.caret);
+      return;
+    }
+    // It is gone: whoever goes on by keyboard goes on from here.
+    part.tabIndex = -1;
+    part.focus({ preventScroll: true });
   };
 
   const refresh = async () => {
@@ -108,24 +115,41 @@
     setTimeout(() => (button.textContent = label), 1500);
   });
 
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) refresh();
-  });
+  // A browser gives a server six connections: a tab that nobody looks at keeps none.
+  let stream = null;
+
+  const leave = () => {
+    if (stream) stream.close();
+    stream = null;
+  };
 
   const listen = () => {
-    const stream = new EventSource("/api/v1/stream");
+    if (stream || document.hidden) return;
+    stream = new EventSource("/api/v1/stream");
     stream.onopen = () => {
       say("on", "live");
       happened();
     };
-    stream.onerror = () => say("off", "disconnected");
+    stream.onerror = () => {
+      say("off", "disconnected");
+      // One that is closed for good does not come back by itself.
+      if (stream && stream.readyState === EventSource.CLOSED) {
+        leave();
+        setTimeout(listen, 5000);
+      }
+    };
     for (const kind of ["journey", "event", "delivery", "attempt", "mail", "clock", "config", "missed"]) {
       stream.addEventListener(kind, happened);
     }
-    addEventListener("pagehide", () => stream.close());
+  };
+
+  const attend = () => {
+    document.addEventListener("visibilitychange", () => (document.hidden ? leave() : listen()));
+    addEventListener("pagehide", leave);
     addEventListener("pageshow", (event) => {
       if (event.persisted) location.reload();
     });
+    listen();
   };
 
   // Rates fall and instants pass while nothing happens.
@@ -135,5 +159,5 @@
     if (lit) paper.scrollLeft += lit.getBoundingClientRect().left - paper.getBoundingClientRect().left - 40;
   }
   dress(document);
-  if (document.querySelector("[data-live]")) listen();
+  if (document.querySelector("[data-live]")) attend();
 })();

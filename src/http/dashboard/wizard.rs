@@ -279,8 +279,14 @@ fn authentication(visit: &Visit, change: bool, typed: &Pairs) -> Markup {
     }
 }
 
+/// A line that is masked as it is typed. No field of a login: a browser is not to offer to keep it.
 fn secret(name: &str, label: &str, hint: &str) -> Markup {
-    html! { div.field { label for=(name) { (label) } input type="password" id=(name) name=(name) placeholder=(hint) autocomplete="new-password"; } }
+    html! {
+        div.field {
+            label for=(name) { (label) }
+            input.masked type="text" id=(name) name=(name) placeholder=(hint) autocomplete="off" spellcheck="false";
+        }
+    }
 }
 
 fn testing(typed: &Pairs) -> Markup {
