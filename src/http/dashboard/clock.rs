@@ -22,7 +22,7 @@ const RATES: [(&str, &str); 4] = [
 /// Leaps to choose from, beside any that is typed.
 const LEAPS: [&str; 5] = ["1m", "1h", "1d", "30d", "365d"];
 
-pub(super) async fn show(visit: Visit) -> Response {
+pub(super) fn show(visit: &Visit) -> Result<Response, Trouble> {
     let body = html! {
         div #clock data-live aria-live="polite" { (standing(&visit.desk)) }
         section.card aria-labelledby="leap-title" {
@@ -54,7 +54,7 @@ pub(super) async fn show(visit: Visit) -> Response {
             }
         }
     };
-    visit.page(Section::Clock, "Clock", &body)
+    Ok(visit.page(Section::Clock, "Clock", &body))
 }
 
 fn standing(desk: &Desk) -> Markup {

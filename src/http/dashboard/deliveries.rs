@@ -18,22 +18,19 @@ const RESEND_MAX: usize = 1_000;
 /// So many of those are shown before they are sent.
 const SHOWN: usize = 50;
 
-pub(super) async fn list(visit: Visit) -> Result<Response, Trouble> {
+pub(super) fn list(visit: &Visit) -> Result<Response, Trouble> {
     let asked = |name| visit.asked(name).unwrap_or_default();
     let (state, webhook, event, journey) = (asked("state"), asked("webhook"), asked("event"), asked("journey"));
     let desk = &visit.desk;
     let cursor = visit.cursor()?;
-    // By event or journey there is an index; by state or webhook what was found is looked through, a bounded part of it.
+    let wanted = (!state.is_empty()).then(|| delivery_state(state)).transpose()?;
     let query = DeliveryQuery {
         event: (!event.is_empty()).then(|| event.parse()).transpose()?,
         journey: (!journey.is_empty()).then(|| find_journey(&desk.app, journey)).transpose()?.map(|journey| journey.id),
-        ..DeliveryQuery::default()
+        state: wanted,
+        webhook: (!webhook.is_empty()).then(|| webhook.to_owned()),
     };
-    let wanted = (!state.is_empty()).then(|| delivery_state(state)).transpose()?;
-    let keep = |delivery: &Delivery| {
-        wanted.is_none_or(|state| delivery.state == state) && (webhook.is_empty() || delivery.webhook == webhook)
-    };
-    let found = search(cursor, |cursor, limit| desk.app.outbox.deliveries(&query, cursor, limit), keep)?;
+    let found = search(cursor, |cursor, limit| desk.app.outbox.deliveries(&query, cursor, limit))?;
     let filters = [("state", state), ("webhook", webhook), ("event", event), ("journey", journey)];
     let body = html! {
         (filter(&filters))
@@ -121,7 +118,7 @@ fn resend_form(desk: &Desk, state: &str, webhook: &str) -> Markup {
 }
 
 /// What would be sent again: `webhook` as it was given, and the deliveries, newest first.
-fn found(visit: &Visit, state: &str, webhook: &str, limit: &str) -> Result<(usize, Vec<Delivery>), Trouble> {
+fn found(desk: &Desk, state: &str, webhook: &str, limit: &str) -> Result<(usize, Vec<Delivery>), Trouble> {
     let limit = if limit.is_empty() { 100 } else { limit.parse().unwrap_or(0) };
     if !(1..=RESEND_MAX).contains(&limit) {
         return Err(Trouble::bad(format!(
@@ -134,14 +131,14 @@ fn found(visit: &Visit, state: &str, webhook: &str, limit: &str) -> Result<(usiz
     }
     let webhook = (!webhook.is_empty()).then(|| webhook.to_owned());
     let query = DeliveryQuery { state: Some(state), webhook, ..DeliveryQuery::default() };
-    Ok((limit, matching(&*visit.desk.app.outbox, &query, None, limit)?))
+    Ok((limit, matching(&*desk.app.outbox, &query, None, limit)?))
 }
 
 /// The dry run.
-pub(super) async fn would_resend(visit: Visit) -> Result<Response, Trouble> {
+pub(super) fn would_resend(visit: &Visit) -> Result<Response, Trouble> {
     let asked = |name| visit.asked(name).unwrap_or_default();
     let (state, webhook) = (asked("state"), asked("webhook"));
-    let (limit, found) = found(&visit, state, webhook, asked("limit"))?;
+    let (limit, found) = found(&visit.desk, state, webhook, asked("limit"))?;
     let many = count(found.len() as u64, "delivery");
     let body = html! {
         @if found.is_empty() {
@@ -165,7 +162,9 @@ pub(super) async fn would_resend(visit: Visit) -> Result<Response, Trouble> {
 /// Sends many again.
 pub(super) async fn resend_many(visit: Visit, Form(form): Form) -> Result<Response, Trouble> {
     let given = |name| form.get(name).unwrap_or_default();
-    let (_, found) = found(&visit, given("state"), given("webhook"), given("limit"))?;
+    let (desk, state) = (visit.desk.clone(), given("state").to_owned());
+    let (webhook, limit) = (given("webhook").to_owned(), given("limit").to_owned());
+    let (_, found) = visit.desk.app.look(move |_| found(&desk, &state, &webhook, &limit)).await?;
     for delivery in found.iter().rev() {
         visit.desk.app.resend(delivery).await?;
     }

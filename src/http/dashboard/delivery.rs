@@ -31,9 +31,9 @@ fn find(visit: &Visit, id: &str) -> Result<Shown, Trouble> {
 }
 
 /// The page, or with `.har` behind the id the attempts as an HTTP archive.
-pub(super) async fn show(visit: Visit, Path(id): Path) -> Result<Response, Trouble> {
+pub(super) fn show(visit: &Visit, id: &str) -> Result<Response, Trouble> {
     if let Some(id) = id.strip_suffix(".har") {
-        let shown = find(&visit, id)?;
+        let shown = find(visit, id)?;
         let file = format!("attachment; filename=\"{}.har\"", shown.delivery.id);
         let archive = har::archive(&shown.delivery, &shown.tries, &shown.body);
         let kind = HeaderValue::from_static("application/json");
@@ -42,11 +42,11 @@ pub(super) async fn show(visit: Visit, Path(id): Path) -> Result<Response, Troub
             ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, file)], archive.to_string()).into_response()
         );
     }
-    let shown = find(&visit, &id)?;
+    let shown = find(visit, id)?;
     let Shown { delivery, tries, body } = &shown;
     let title = format!("Delivery {}", delivery.id);
     let page = html! {
-        div #delivery data-live { (facts(&visit, delivery)) (actions(&visit, delivery, tries)) }
+        div #delivery data-live { (facts(visit, delivery)) (actions(visit, delivery, tries)) }
         section aria-labelledby="tries-title" {
             h2 #tries-title { "Attempts" }
             div #tries data-live {

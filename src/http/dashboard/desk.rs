@@ -19,11 +19,11 @@ const SPAN: Duration = Duration::from_secs(60);
 /// While things happen, the ledger is looked at so often.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A search that finds little looks at so many and then says so: it never goes over a whole store.
-pub(super) const LOOKED_AT: usize = 2_000;
-
-/// So many on a page, roughly.
+/// So many on a page.
 pub(super) const PAGE: usize = 50;
+
+/// A list that finds little gives short pages: so many of them are asked for until a page says that there may be more.
+const ROUNDS: usize = 10;
 
 /// What every page reads from.
 #[derive(Debug)]
@@ -128,27 +128,25 @@ pub(super) struct Found<T> {
     pub(super) items: Vec<T>,
     /// Where to look on.
     pub(super) next: Option<u64>,
-    /// Whether it ended because it had looked at [`LOOKED_AT`], not at the end or with a full page.
+    /// Whether it ended because enough was looked at, not at the end or with a full page.
     pub(super) tired: bool,
 }
 
-/// Looks through a list from `cursor` on for what `keep` holds of: until a page is full, or enough was looked at.
+/// Gathers a page from `cursor` on. It never goes over a whole store: `fetch` looks for a moment, and is asked a few times.
 pub(super) fn search<T>(
     mut cursor: Option<u64>,
     fetch: impl Fn(Option<u64>, usize) -> Result<Page<T>, OutboxError>,
-    keep: impl Fn(&T) -> bool,
 ) -> Result<Found<T>, OutboxError> {
-    let (mut items, mut looked) = (Vec::new(), 0);
-    loop {
-        let page = fetch(cursor, PAGE)?;
-        looked += page.items.len();
-        items.extend(page.items.into_iter().filter(&keep));
+    let mut items = Vec::new();
+    for _ in 0..ROUNDS {
+        let page = fetch(cursor, PAGE - items.len())?;
+        items.extend(page.items);
         cursor = page.next;
-        let full = items.len() >= PAGE / 2;
-        if cursor.is_none() || full || looked >= LOOKED_AT {
-            return Ok(Found { items, next: cursor, tired: cursor.is_some() && !full });
+        if cursor.is_none() || items.len() >= PAGE {
+            return Ok(Found { items, next: cursor, tired: false });
         }
     }
+    Ok(Found { items, next: cursor, tired: true })
 }
 
 #[cfg(test)]
@@ -157,20 +155,22 @@ mod tests {
 
     #[test]
     fn a_search_ends_with_a_full_page_at_the_end_or_when_it_is_tired() {
-        let list = |newest: u64| {
+        // Looks at a hundred, and finds those that a number divides.
+        let list = |newest: u64, each: u64| {
             move |cursor: Option<u64>, limit: usize| {
                 let from = cursor.unwrap_or(newest);
-                let items: Vec<u64> = (1..=from).rev().take(limit).collect();
-                let next = items.last().map(|last| last - 1).filter(|next| *next > 0);
-                Ok(Page { items, next })
+                let looked = (from.saturating_sub(99).max(1)..=from).rev();
+                let items: Vec<u64> = looked.filter(|n| n % each == 0).take(limit).collect();
+                let full = items.last().filter(|_| items.len() == limit).map(|last| last - 1);
+                Ok(Page { items, next: full.or(from.checked_sub(100)).filter(|next| *next > 0) })
             }
         };
-        let all = search(None, list(500), |_| true).expect("found");
+        let all = search(None, list(500, 1)).expect("found");
         assert_eq!((all.items.len(), all.next, all.tired), (50, Some(450), false));
-        let few = search(None, list(500), |n| n % 100 == 0).expect("found");
+        let few = search(None, list(500, 100)).expect("found");
         assert_eq!((few.items, few.next, few.tired), (vec![500, 400, 300, 200, 100], None, false));
-        let tired = search(None, list(1_000_000), |_| false).expect("found");
-        assert_eq!((tired.items.len(), tired.next, tired.tired), (0, Some(998_000), true));
+        let tired = search(None, list(1_000_000, 7_000_000)).expect("found");
+        assert_eq!((tired.items.len(), tired.next, tired.tired), (0, Some(999_000), true));
     }
 
     #[test]

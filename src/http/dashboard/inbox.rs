@@ -44,7 +44,7 @@ fn names(desk: &Desk) -> Vec<String> {
     names
 }
 
-pub(super) async fn list(visit: Visit) -> Response {
+pub(super) fn list(visit: &Visit) -> Result<Response, Trouble> {
     let desk = &visit.desk;
     let names = names(desk);
     let body = html! {
@@ -62,7 +62,7 @@ pub(super) async fn list(visit: Visit) -> Response {
             }
         }
     };
-    visit.page(Section::Inbox, "Inbox", &body)
+    Ok(visit.page(Section::Inbox, "Inbox", &body))
 }
 
 fn row(desk: &Desk, name: &str) -> Markup {
@@ -96,23 +96,23 @@ fn manners(desk: &Desk, name: &str) -> Markup {
     }
 }
 
-pub(super) async fn show(visit: Visit, Path(name): Path) -> Result<Response, Trouble> {
+pub(super) fn show(visit: &Visit, name: &str) -> Result<Response, Trouble> {
     let desk = &visit.desk;
-    let (received, redactor) = (desk.inbox.received(&name), desk.inbox.redactor());
+    let (received, redactor) = (desk.inbox.received(name), desk.inbox.redactor());
     let below = visit.cursor()?.unwrap_or(u64::MAX);
     let older: Vec<&Arc<Received>> = received.iter().rev().filter(|one| one.n < below).collect();
     let next = older.get(PAGE).and_then(|_| older.get(PAGE - 1)).map(|last| last.n);
     let endpoints = desk.app.endpoints.all();
     let pointing: Vec<&Endpoint> =
-        endpoints.iter().map(|one| &**one).filter(|endpoint| own_inbox(endpoint) == Some(name.as_str())).collect();
-    let path = format!("/inbox-view/{}", segment(&name));
-    let shown_name = redactor.text(&name);
+        endpoints.iter().map(|one| &**one).filter(|endpoint| own_inbox(endpoint) == Some(name)).collect();
+    let path = format!("/inbox-view/{}", segment(name));
+    let shown_name = redactor.text(name);
     let body = html! {
         div #manners data-live aria-live="polite" {
             dl.facts {
-                div { dt { "Behaves" } dd #behaves { (manners(desk, &name)) } }
+                div { dt { "Behaves" } dd #behaves { (manners(desk, name)) } }
                 div { dt { "Received" } dd { (count(received.last().map_or(0, |last| last.n), "request")) } }
-                div { dt { "Address" } dd { code { "/inbox/" (redactor.text(&segment(&name))) } } }
+                div { dt { "Address" } dd { code { "/inbox/" (redactor.text(&segment(name))) } } }
                 @for endpoint in &pointing {
                     div { dt { "Webhook" } dd { a href=(format!("/webhooks/{}", endpoint.name)) { (endpoint.name) }
                         @if let Some(query) = endpoint.url.query() { " asks in its URL for " code { (desk.app.blanked(query)) } } } }

@@ -20,8 +20,8 @@ use crate::provider::{self, Journey, JourneyView};
 /// So many deliveries have their attempts told.
 const DELIVERIES: usize = 100;
 
-pub(super) async fn show(visit: Visit, Path(id): Path) -> Result<Response, Trouble> {
-    let journey = find_journey(&visit.desk.app, &id)?;
+pub(super) fn show(visit: &Visit, id: &str) -> Result<Response, Trouble> {
+    let journey = find_journey(&visit.desk.app, id)?;
     let view = provider::view(&journey);
     let told = told(&visit.desk, &journey)?;
     let title = format!("Journey {}", journey.reference_no);

@@ -12,16 +12,18 @@ use crate::app::apply::{Answer, NewJourney};
 use crate::outbox::JourneyQuery;
 use crate::provider::{self, Environment, Journey, ProviderKind, idwise, qoreid};
 
-pub(super) async fn list(visit: Visit) -> Result<Response, Trouble> {
+pub(super) fn list(visit: &Visit) -> Result<Response, Trouble> {
     let (reference, state) = (visit.asked("reference").unwrap_or_default(), visit.asked("state").unwrap_or_default());
     let cursor = visit.cursor()?;
     let outbox = &visit.desk.app.outbox;
-    let query = JourneyQuery { state: None, reference_no: (!reference.is_empty()).then(|| reference.to_owned()) };
-    let fetch = |cursor, limit| outbox.journeys(&query, cursor, limit);
-    let found = search(cursor, fetch, |journey| state.is_empty() || provider::view(journey).state == state)?;
+    let query = JourneyQuery {
+        state: (!state.is_empty()).then(|| state.to_owned()),
+        reference_no: (!reference.is_empty()).then(|| reference.to_owned()),
+    };
+    let found = search(cursor, |cursor, limit| outbox.journeys(&query, cursor, limit))?;
     let filtered = !reference.is_empty() || !state.is_empty();
     let body = html! {
-        (start_form(&visit))
+        (start_form(visit))
         section aria-labelledby="list-title" {
             h2 #list-title { "All journeys" }
             (filter(visit.desk.app.provider, reference, state))

@@ -7,14 +7,14 @@ use super::desk::PAGE;
 use super::layout::Section;
 use super::parts::{empty, mail_badge, pager, time};
 use super::trouble::Trouble;
-use super::visit::{Path, Visit};
+use super::visit::Visit;
 use crate::ids::MailId;
 use crate::message::{Mail, MailState};
 
 /// So many deliveries of a mail are linked; its text names all.
 const LINKED: usize = 100;
 
-pub(super) async fn list(visit: Visit) -> Result<Response, Trouble> {
+pub(super) fn list(visit: &Visit) -> Result<Response, Trouble> {
     let cursor = visit.cursor()?;
     let page = visit.desk.app.outbox.mails(cursor, PAGE)?;
     let body = html! {
@@ -51,7 +51,7 @@ fn table(mails: &[Mail]) -> Markup {
     }
 }
 
-pub(super) async fn show(visit: Visit, Path(id): Path) -> Result<Response, Trouble> {
+pub(super) fn show(visit: &Visit, id: &str) -> Result<Response, Trouble> {
     let id: MailId = id.parse()?;
     let mail = visit.desk.app.outbox.mail(id)?.ok_or_else(|| Trouble::missing(format!("there is no mail {id}")))?;
     let body = html! {

@@ -46,7 +46,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +57,7 @@ use crate::scenario::Scenario;
 use desk::Desk;
 use repertoire::{Piece, Run, Wanted};
 use trouble::Trouble;
+use visit::{Path, Visit};
 
 /// The dashboard. Cheap to clone; clones are the same one.
 #[derive(Clone, Debug)]
@@ -72,32 +73,32 @@ impl Dashboard {
     pub fn router(&self) -> Router {
         let desk = &self.0;
         Router::new()
-            .route("/", get(overview::show))
-            .route("/journeys", get(journeys::list).post(journeys::start))
-            .route("/journeys/{id}", get(journey::show))
+            .route("/", page(overview::show))
+            .route("/journeys", page(journeys::list).post(journeys::start))
+            .route("/journeys/{id}", page_of(journey::show))
             .route("/journeys/{id}/stimuli", post(journey::stimulate))
-            .route("/webhooks", get(webhooks::list))
-            .route("/webhooks/new", get(wizard::make).post(wizard::made))
-            .route("/webhooks/{name}", get(webhooks::show))
-            .route("/webhooks/{name}/edit", get(wizard::edit).post(wizard::edited))
+            .route("/webhooks", page(webhooks::list))
+            .route("/webhooks/new", page(wizard::make).post(wizard::made))
+            .route("/webhooks/{name}", page_of(webhooks::show))
+            .route("/webhooks/{name}/edit", page_of(wizard::edit).post(wizard::edited))
             .route("/webhooks/{name}/pause", post(webhook_acts::pause))
             .route("/webhooks/{name}/resume", post(webhook_acts::resume))
             .route("/webhooks/{name}/test", post(webhook_acts::test))
             .route("/webhooks/{name}/drop", post(webhook_acts::remove))
-            .route("/deliveries", get(deliveries::list))
-            .route("/deliveries/resend", get(deliveries::would_resend).post(deliveries::resend_many))
-            .route("/deliveries/{id}", get(delivery::show))
+            .route("/deliveries", page(deliveries::list))
+            .route("/deliveries/resend", page(deliveries::would_resend).post(deliveries::resend_many))
+            .route("/deliveries/{id}", page_of(delivery::show))
             .route("/deliveries/{id}/resend", post(delivery::resend))
             .route("/deliveries/{id}/cancel", post(delivery::cancel))
-            .route("/inbox-view", get(inbox::list))
-            .route("/inbox-view/{name}", get(inbox::show))
+            .route("/inbox-view", page(inbox::list))
+            .route("/inbox-view/{name}", page_of(inbox::show))
             .route("/inbox-view/{name}/misbehave", post(inbox::misbehave))
-            .route("/mails", get(mails::list))
-            .route("/mails/{id}", get(mails::show))
-            .route("/clock", get(clock::show).post(clock::change))
-            .route("/scenarios", get(scenarios::list))
+            .route("/mails", page(mails::list))
+            .route("/mails/{id}", page_of(mails::show))
+            .route("/clock", page(clock::show).post(clock::change))
+            .route("/scenarios", page(scenarios::list))
             .route("/scenarios/run", post(scenarios::play))
-            .route("/scenarios/runs/{n}", get(scenarios::show))
+            .route("/scenarios/runs/{n}", page_of(scenarios::show))
             .route("/login", get(access::login).post(access::enter))
             .route("/logout", post(access::leave))
             .method_not_allowed_fallback(wrong_method)
@@ -126,6 +127,22 @@ impl Dashboard {
     pub async fn feel_pulse(&self, stop: CancellationToken) {
         self.0.feel_pulse(stop).await;
     }
+}
+
+/// A page: made on a thread that may wait, as it reads from the disk, and deliveries must not wait for that.
+fn page(make: fn(&Visit) -> Result<Response, Trouble>) -> MethodRouter<Arc<Desk>> {
+    get(async move |visit: Visit| {
+        let app = visit.desk.app.clone();
+        app.look(move |_| make(&visit)).await
+    })
+}
+
+/// As [`page`], of one thing that the path names.
+fn page_of(make: fn(&Visit, &str) -> Result<Response, Trouble>) -> MethodRouter<Arc<Desk>> {
+    get(async move |visit: Visit, Path(named): Path| {
+        let app = visit.desk.app.clone();
+        app.look(move |_| make(&visit, &named)).await
+    })
 }
 
 /// Whether whoever asks is a browser that shows pages.

@@ -12,8 +12,11 @@ use crate::clock::Timestamp;
 use crate::message::{Delivery, DeliveryState};
 use crate::outbox::{DeliveryQuery, EventRecord, Ledger};
 
-/// The newest deliveries that are looked at for what needs a person.
-const NEWEST: usize = 500;
+/// The newest deliveries that are looked at for how it goes.
+const NEWEST: usize = 200;
+
+/// The newest of those that were given up are looked at, as each may have been sent again.
+const GIVEN_UP: usize = 20;
 
 /// The newest events that are shown.
 const EVENTS: usize = 10;
@@ -21,7 +24,7 @@ const EVENTS: usize = 10;
 /// The newest deliveries whose lag is measured.
 const MEASURED: usize = 20;
 
-pub(super) async fn show(visit: Visit) -> Result<Response, Trouble> {
+pub(super) fn show(visit: &Visit) -> Result<Response, Trouble> {
     let desk = &visit.desk;
     let outbox = &desk.app.outbox;
     let ledger = outbox.ledger();
@@ -36,7 +39,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Trouble> {
         }
         section #attention data-live aria-live="polite" aria-labelledby="attention-title" {
             h2 #attention-title { "Needs a person" }
-            (attention(desk, &ledger, &newest))
+            (attention(desk, &ledger, &newest)?)
         }
         section #latest data-live aria-labelledby="latest-title" {
             h2 #latest-title { "Latest events" }
@@ -151,10 +154,8 @@ fn bar(ledger: &Ledger) -> Markup {
     }
 }
 
-fn attention(desk: &Desk, ledger: &Ledger, newest: &[Delivery]) -> Markup {
-    let resent: Vec<_> = newest.iter().filter_map(|delivery| delivery.resend_of).collect();
-    let given_up = |delivery: &&Delivery| delivery.state == DeliveryState::Exhausted && !resent.contains(&delivery.id);
-    let given_up: Vec<&Delivery> = newest.iter().filter(given_up).collect();
+fn attention(desk: &Desk, ledger: &Ledger, newest: &[Delivery]) -> Result<Markup, Trouble> {
+    let given_up = given_up(desk)?;
     let failing = failing(newest);
     let endpoints = desk.app.endpoints.all();
     let paused = endpoints.iter().filter(|endpoint| desk.app.endpoints.is_paused(&endpoint.name)).take(PAGE);
@@ -162,7 +163,7 @@ fn attention(desk: &Desk, ledger: &Ledger, newest: &[Delivery]) -> Markup {
     let refused = desk.refused_config();
     let nothing =
         given_up.is_empty() && failing.is_empty() && paused.is_empty() && ledger.mails.failed == 0 && refused.is_none();
-    html! {
+    Ok(html! {
         @if nothing { p.fine { (badge(Mood::Good, "nothing")) " All is well." } } @else {
             ul.attention {
                 @if let Some(why) = refused {
@@ -171,7 +172,7 @@ fn attention(desk: &Desk, ledger: &Ledger, newest: &[Delivery]) -> Markup {
                 }
                 @if !given_up.is_empty() {
                     li { (badge(Mood::Bad, "exhausted")) " " a href="/deliveries?state=exhausted" { (count(given_up.len() as u64, "delivery")) }
-                        " of the newest were given up and not sent again: "
+                        @if given_up.len() == GIVEN_UP { " or more" } " given up and not sent again: "
                         @for delivery in given_up.iter().take(5) { a href=(format!("/deliveries/{}", delivery.id)) { (delivery.id) } " " } }
                 }
                 @for name in failing.iter().take(10) {
@@ -185,7 +186,26 @@ fn attention(desk: &Desk, ledger: &Ledger, newest: &[Delivery]) -> Markup {
                 }
             }
         }
+    })
+}
+
+/// The newest deliveries that were given up and have not been sent again.
+fn given_up(desk: &Desk) -> Result<Vec<Delivery>, Trouble> {
+    let outbox = &desk.app.outbox;
+    let query = DeliveryQuery { state: Some(DeliveryState::Exhausted), ..DeliveryQuery::default() };
+    let mut given_up = Vec::new();
+    for delivery in outbox.deliveries(&query, None, GIVEN_UP)?.items {
+        let record = outbox.event(delivery.event_id)?;
+        let mut sent_again = false;
+        // A resend of it came after it.
+        for id in record.iter().flat_map(|record| &record.deliveries).filter(|id| **id > delivery.id) {
+            sent_again |= outbox.delivery(*id)?.is_some_and(|(later, _)| later.resend_of == Some(delivery.id));
+        }
+        if !sent_again {
+            given_up.push(delivery);
+        }
     }
+    Ok(given_up)
 }
 
 /// The webhooks whose newest delivery that was tried has failed.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::desk::{Desk, LOOKED_AT};
+use super::desk::Desk;
 use crate::clock::Timestamp;
 use crate::ids::JourneyId;
 use crate::message::{DeliveryState, MailState, Outcome};
@@ -174,7 +174,7 @@ pub(super) fn pager(path: &str, query: &[(&str, &str)], at_start: bool, next: Op
 /// What a search says that ended before it had looked at everything.
 pub(super) fn searched(tired: bool) -> Markup {
     html! {
-        @if tired { p.faint { "The newest " (LOOKED_AT) " were looked through. " strong { "Older" } " looks further." } }
+        @if tired { p.faint { "There may be more: " strong { "Older" } " looks further." } }
     }
 }
 

@@ -7,10 +7,10 @@ use super::layout::Section;
 use super::parts::{Mood, badge, distance, empty, press, time};
 use super::repertoire::{Piece, Progress, Told};
 use super::trouble::Trouble;
-use super::visit::{Form, Path, Visit};
+use super::visit::{Form, Visit};
 use crate::scenario::judge::Holds;
 
-pub(super) async fn list(visit: Visit) -> Response {
+pub(super) fn list(visit: &Visit) -> Result<Response, Trouble> {
     let desk = &visit.desk;
     let (pieces, runs) = (desk.repertoire.pieces(), desk.repertoire.runs());
     let body = html! {
@@ -19,7 +19,7 @@ pub(super) async fn list(visit: Visit) -> Response {
         @if !runs.is_empty() {
             section aria-labelledby="runs-title" {
                 h2 #runs-title { "Played" }
-                div #runs data-live { (played(&visit, &runs)) }
+                div #runs data-live { (played(visit, &runs)) }
             }
         }
         section aria-labelledby="pieces-title" {
@@ -31,7 +31,7 @@ pub(super) async fn list(visit: Visit) -> Response {
             @for piece in pieces.iter().filter(|piece| piece.scenario.is_err()) { (shown(piece)) }
         }
     };
-    visit.page(Section::Scenarios, "Scenarios", &body)
+    Ok(visit.page(Section::Scenarios, "Scenarios", &body))
 }
 
 fn shown(piece: &Piece) -> Markup {
@@ -93,7 +93,7 @@ pub(super) async fn play(visit: Visit, Form(form): Form) -> Response {
     }
 }
 
-pub(super) async fn show(visit: Visit, Path(n): Path) -> Result<Response, Trouble> {
+pub(super) fn show(visit: &Visit, n: &str) -> Result<Response, Trouble> {
     let desk = &visit.desk;
     let run = desk.repertoire.runs().into_iter().find(|run| run.n.to_string() == n);
     let run = run.ok_or_else(|| {

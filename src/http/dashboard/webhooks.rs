@@ -8,7 +8,7 @@ use super::desk::{Desk, PAGE, search};
 use super::layout::Section;
 use super::parts::{Mood, badge, distance, empty, link, number, outcome_badge, press, segment, time};
 use super::trouble::Trouble;
-use super::visit::{Path, Visit};
+use super::visit::Visit;
 use crate::app::webhooks::WebhookError;
 use crate::chance::show_span;
 use crate::message::{Auth, Delivery, Endpoint, Success};
@@ -20,7 +20,7 @@ const NEWEST: usize = 500;
 /// The newest deliveries of a webhook that its page shows.
 const SHOWN: usize = 10;
 
-pub(super) async fn list(visit: Visit) -> Result<Response, Trouble> {
+pub(super) fn list(visit: &Visit) -> Result<Response, Trouble> {
     let desk = &visit.desk;
     let all = desk.app.endpoints.all();
     let from = usize::try_from(visit.cursor()?.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -112,16 +112,13 @@ fn acts(desk: &Desk, name: &str, back: &str) -> Markup {
     }
 }
 
-pub(super) async fn show(visit: Visit, Path(name): Path) -> Result<Response, Trouble> {
+pub(super) fn show(visit: &Visit, name: &str) -> Result<Response, Trouble> {
     let desk = &visit.desk;
-    let endpoint = desk.app.endpoints.get(&name).ok_or_else(|| Trouble::from(WebhookError::Unknown(name.clone())))?;
+    let endpoint = desk.app.endpoints.get(name).ok_or_else(|| Trouble::from(WebhookError::Unknown(name.to_owned())))?;
     let lanes = desk.app.outbox.lanes();
-    let lane = lanes.iter().find(|lane| *lane.webhook == *name);
-    let found = search(
-        None,
-        |cursor, limit| desk.app.outbox.deliveries(&DeliveryQuery::default(), cursor, limit),
-        |one| one.webhook == name,
-    )?;
+    let lane = lanes.iter().find(|lane| &*lane.webhook == name);
+    let query = DeliveryQuery { webhook: Some(name.to_owned()), ..DeliveryQuery::default() };
+    let found = search(None, |cursor, limit| desk.app.outbox.deliveries(&query, cursor, limit))?;
     let last = found.items.iter().find(|delivery| delivery.attempts > 0);
     let body = html! {
         div #webhook data-live {
@@ -133,8 +130,8 @@ pub(super) async fn show(visit: Visit, Path(name): Path) -> Result<Response, Tro
                 @if let Some(due) = lane.and_then(|lane| lane.next_due) { div { dt { "Next due" } dd { (time(due)) ", " (distance(desk.app.now(), due)) } } }
             }
             div.actions {
-                (acts(desk, &name, &format!("/webhooks/{name}")))
-                @if desk.app.is_made(&name) { a.button href=(format!("/webhooks/{name}/edit")) { "Edit" } }
+                (acts(desk, name, &format!("/webhooks/{name}")))
+                @if desk.app.is_made(name) { a.button href=(format!("/webhooks/{name}/edit")) { "Edit" } }
                 @if let Some(inbox) = own_inbox(&endpoint) { a.button href=(format!("/inbox-view/{}", segment(inbox))) { "Its inbox: look, or let it misbehave" } }
             }
         }
@@ -143,10 +140,10 @@ pub(super) async fn show(visit: Visit, Path(name): Path) -> Result<Response, Tro
             h2 #latest-title { "Latest deliveries" }
             div #deliveries data-live {
                 @if found.items.is_empty() { (empty("Nothing was owed to it lately.", &html! { a href="/journeys" { "Start a journey" } })) }
-                @else { (table(desk, &found.items[..found.items.len().min(SHOWN)])) p { a href=(link("/deliveries", &[("webhook", &name)])) { "All its deliveries" } } }
+                @else { (table(desk, &found.items[..found.items.len().min(SHOWN)])) p { a href=(link("/deliveries", &[("webhook", name)])) { "All its deliveries" } } }
             }
         }
-        @if desk.app.is_made(&name) {
+        @if desk.app.is_made(name) {
             details.card { summary { "Remove this webhook" }
                 p { "What it is still owed is called off." }
                 (press(&format!("/webhooks/{name}/drop"), &format!("Remove {name}"), "danger", &[])) }

@@ -28,9 +28,9 @@ enum Said {
 }
 
 /// A new one.
-pub(super) async fn make(visit: Visit) -> Response {
+pub(super) fn make(visit: &Visit) -> Result<Response, Trouble> {
     let typed = Pairs(vec![("types".to_owned(), "*".to_owned())]);
-    page(&visit, None, &typed, &Said::Nothing, StatusCode::OK)
+    Ok(page(visit, None, &typed, &Said::Nothing, StatusCode::OK))
 }
 
 /// A new one: tested, and saved where it was asked for.
@@ -47,9 +47,9 @@ pub(super) async fn made(visit: Visit, Form(typed): Form) -> Result<Response, Tr
 }
 
 /// A change of one that was made here.
-pub(super) async fn edit(visit: Visit, Path(name): Path) -> Result<Response, Trouble> {
-    let endpoint = editable(&visit, &name)?;
-    Ok(page(&visit, Some(&name), &typed(&visit, &endpoint), &Said::Nothing, StatusCode::OK))
+pub(super) fn edit(visit: &Visit, name: &str) -> Result<Response, Trouble> {
+    let endpoint = editable(visit, name)?;
+    Ok(page(visit, Some(name), &typed(visit, &endpoint), &Said::Nothing, StatusCode::OK))
 }
 
 /// A change of one: tested, and saved where it was asked for. Secrets that were left empty stay as they are.

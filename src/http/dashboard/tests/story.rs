@@ -27,7 +27,11 @@ async fn a_journey_is_driven_watched_broken_mended_and_resent() {
     page.has("Delivery d1").has("The clock stands at 2026-11-20T08:05:00Z.");
     site.quiet().await;
     site.get("/deliveries/d1").await.has("exhausted").has("Attempt 2").has(">Resend<").has("id=\"curl-2\"");
-    site.get("/").await.has("1 delivery</a>").has("<strong>1</strong> exhausted").has("href=\"/deliveries/d1\"");
+    site.get("/")
+        .await
+        .has("1 delivery</a> given up and not sent again")
+        .has("<strong>1</strong> exhausted")
+        .has("href=\"/deliveries/d1\"");
     site.post("/clock", &[("do", "advance"), ("span", "2m")]).await;
     site.quiet().await;
     site.get("/mails").await.has("ops@example.com").has("1 event was not delivered");
