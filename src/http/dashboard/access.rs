@@ -104,6 +104,8 @@ fn form(to: &str, status: StatusCode, wrong: Option<&str>) -> Response {
     let body = html! {
         form.stacked.narrow method="post" action="/login" #login {
             @if let Some(wrong) = wrong { p.note.bad role="alert" { (wrong) } }
+            // There is one user; a browser that keeps the token wants a name for it.
+            input type="text" name="username" value="understudy" autocomplete="username" hidden;
             input type="hidden" name="to" value=(own_path(to));
             div.field {
                 label for="token" { "Token" }

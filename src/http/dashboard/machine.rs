@@ -68,36 +68,36 @@ const IDWISE: Paper = Paper {
 
 const IDENTITY: Paper = Paper {
     width: 760,
-    height: 300,
+    height: 330,
     boxes: &[
-        ("draft", [40, 60, 130, 56]),
-        ("queued", [310, 140, 130, 50]),
-        ("complete", [580, 60, 140, 56]),
-        ("failed", [310, 230, 130, 50]),
+        ("draft", [40, 90, 130, 56]),
+        ("queued", [310, 170, 130, 50]),
+        ("complete", [580, 90, 140, 56]),
+        ("failed", [310, 260, 130, 50]),
     ],
     lines: &[
-        line("draft", "draft", "M75 60 C65 22 145 22 135 60", 105, 22, "middle"),
-        line("draft", "complete", "M170 80 H580", 375, 70, "middle"),
-        line("draft", "queued", "M150 116 V165 H310", 240, 158, "middle"),
-        line("queued", "complete", "M440 165 H650 V116", 545, 158, "middle"),
-        line("draft", "failed", "M100 116 V255 H310", 220, 248, "middle"),
+        line("draft", "draft", "M75 90 C65 52 145 52 135 90", 105, 34, "middle"),
+        line("draft", "complete", "M170 110 H580", 375, 100, "middle"),
+        line("draft", "queued", "M150 146 V195 H310", 240, 188, "middle"),
+        line("queued", "complete", "M440 195 H650 V146", 545, 188, "middle"),
+        line("draft", "failed", "M100 146 V285 H310", 220, 278, "middle"),
     ],
 };
 
 const STEPS: Paper = Paper {
     width: 760,
-    height: 240,
+    height: 270,
     boxes: &[
-        ("draft", [40, 70, 130, 56]),
-        ("in_progress", [300, 70, 150, 56]),
-        ("complete", [580, 70, 140, 56]),
-        ("cancelled", [580, 170, 140, 50]),
+        ("draft", [40, 100, 130, 56]),
+        ("in_progress", [300, 100, 150, 56]),
+        ("complete", [580, 100, 140, 56]),
+        ("cancelled", [580, 200, 140, 50]),
     ],
     lines: &[
-        line("draft", "in_progress", "M170 98 H300", 235, 90, "middle"),
-        line("in_progress", "in_progress", "M345 70 C335 36 415 36 405 70", 375, 24, "middle"),
-        line("in_progress", "complete", "M450 98 H580", 515, 76, "middle"),
-        line("in_progress", "cancelled", "M375 126 V195 H580", 480, 188, "middle"),
+        line("draft", "in_progress", "M170 128 H300", 235, 120, "middle"),
+        line("in_progress", "in_progress", "M345 100 C335 64 415 64 405 100", 375, 32, "middle"),
+        line("in_progress", "complete", "M450 128 H580", 515, 106, "middle"),
+        line("in_progress", "cancelled", "M375 156 V225 H580", 480, 218, "middle"),
     ],
 };
 
@@ -115,7 +115,7 @@ pub(super) fn drawing(machine: &Machine, state: &str, legal: &[String]) -> Marku
     let here = machine.place_of(state).map_or("", |place| place.name);
     html! {
         div.paper tabindex="0" role="region" aria-label="The journey's machine, drawn" {
-            svg.machine viewBox=(format!("0 0 {} {}", paper.width, paper.height)) role="img"
+            svg.machine width=(paper.width) height=(paper.height) viewBox=(format!("0 0 {} {}", paper.width, paper.height)) role="img"
                 aria-labelledby="machine-title machine-text" {
                 title #machine-title { "State machine" }
                 desc #machine-text {

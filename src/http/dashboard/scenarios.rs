@@ -4,7 +4,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::layout::Section;
-use super::parts::{Mood, badge, distance, empty, press, time};
+use super::parts::{Mood, badge, count, distance, empty, press, time};
 use super::repertoire::{Piece, Progress, Told};
 use super::trouble::Trouble;
 use super::visit::{Form, Visit};
@@ -28,7 +28,11 @@ pub(super) fn list(visit: &Visit) -> Result<Response, Trouble> {
                 (empty("This server plays no scenarios.", &html! { p { "Start it with " code { "understudy serve" } ", or play a file with " code { "understudy replay FILE" } "." } }))
             }
             @for piece in pieces.iter().filter(|piece| piece.scenario.is_ok()) { (shown(piece)) }
-            @for piece in pieces.iter().filter(|piece| piece.scenario.is_err()) { (shown(piece)) }
+            @let others: Vec<&Piece> = pieces.iter().filter(|piece| piece.scenario.is_err()).collect();
+            @if !others.is_empty() {
+                details #others { summary { "Not for this server: " (count(others.len() as u64, "scenario")) }
+                    @for piece in others { (shown(piece)) } }
+            }
         }
     };
     Ok(visit.page(Section::Scenarios, "Scenarios", &body))
