@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::app::App;
+use crate::app::lately::Done;
 use crate::app::news::Announcement;
 use crate::clock::{Clock as _, Stopwatch, Timestamp};
 use crate::delivery::endpoints::Route;
@@ -301,7 +302,8 @@ impl App {
             tally.commit.saw(writing.elapsed());
             match committed {
                 Ok(committed) => {
-                    lately.note(journey.id, due, &stimulus);
+                    let sequence = journey.sequence - events.len() as u64;
+                    lately.note(journey.id, Done { at: due, stimulus: stimulus.clone(), sequence });
                     news.make(committed, &stimulus, &journey, &events);
                 }
                 Err(OutboxError::Repeated { answer }) => return Ok(Answer::Repeated(answer)),

@@ -61,8 +61,8 @@ pub(super) async fn take_over(cx: &Context, overrides: &Overrides, stage: &Stage
             );
         }
         Err(failure) => {
-            tracing::error!("the changed configuration is wrong, nothing was taken over");
             stage.dashboard.config_refused(Some(said(&failure)));
+            tracing::error!("the changed configuration is wrong, nothing was taken over");
             cx.out.failure(&failure);
         }
     }

@@ -1,4 +1,4 @@
-//! One attempt at a webhook, from start to settlement. Called by the shell, a task each; its mail is in [`super::post`].
+//! One attempt at a webhook, from start to settlement. Called by the shell, a task each; its mail is in `post`.
 //!
 //! Nothing here can lose a row: until the settlement is durable the lease stands, and whatever ends the task early,
 //! an abort or a panic, gives the lease back.

@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod customer;
+mod dashboard;
 mod explain;
 mod house;
 mod idwise_api;

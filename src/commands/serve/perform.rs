@@ -57,12 +57,12 @@ pub(super) async fn perform(app: Arc<App>, scenario: Arc<Scenario>, seed: Seed, 
             for (place, why) in &played.refused {
                 tracing::warn!(scenario = scenario.name, line = place, why, "a line was refused");
             }
-            tracing::info!(scenario = scenario.name, "the scenario is over");
             run.end(Progress::Over(judge(&scenario.expect, &played)));
+            tracing::info!(scenario = scenario.name, "the scenario is over");
         }
         Err(error) => {
-            tracing::error!(scenario = scenario.name, %error, "the scenario broke off");
             run.end(Progress::Broken(error.to_string()));
+            tracing::error!(scenario = scenario.name, %error, "the scenario broke off");
         }
     }
 }

@@ -121,11 +121,11 @@ struct Happening {
 fn told(desk: &Desk, journey: &Journey) -> Result<Vec<Happening>, Trouble> {
     let began = html! { span.kind { "start" } " started in flow " (journey.flow) };
     let mut told = vec![Happening { at: journey.created_at, rank: (0, 0), what: began }];
-    let done = desk.app.lately.of(journey.id).into_iter().filter(|(_, stimulus)| stimulus != "start");
-    told.extend(done.map(|(at, stimulus)| Happening {
-        at,
-        rank: (0, 1),
-        what: html! { span.kind { "stimulus" } " " strong { (stimulus) } },
+    let done = desk.app.lately.of(journey.id).into_iter().filter(|done| done.stimulus != "start");
+    told.extend(done.map(|done| Happening {
+        at: done.at,
+        rank: (done.sequence + 1, 0),
+        what: html! { span.kind { "stimulus" } " " strong { (done.stimulus) } },
     }));
     // Events of a journey come oldest first, from a sequence on.
     let from = journey.sequence.saturating_sub(PAGE as u64 - 1);
@@ -137,7 +137,7 @@ fn told(desk: &Desk, journey: &Journey) -> Result<Vec<Happening>, Trouble> {
             let Some((delivery, tries)) = desk.app.outbox.delivery(*id)? else { continue };
             told.extend(tries.iter().map(|attempt| Happening {
                 at: attempt.finished_at,
-                rank: (record.message.sequence, attempt.n),
+                rank: (record.message.sequence, attempt.n + 1),
                 what: html! {
                     span.kind { "attempt" } " "
                     a href=(format!("/deliveries/{id}")) { (record.message.event_type) " to " (delivery.webhook) }
@@ -164,7 +164,7 @@ fn event(record: &EventRecord) -> Happening {
         span.kind { "event" } " " strong { (message.event_type) } (to)
         details #(format!("event-{}", message.sequence)) { summary { "Body" } pre { (super::attempt::pretty(&body)) } }
     };
-    Happening { at: message.created_at, rank: (message.sequence, 0), what }
+    Happening { at: message.created_at, rank: (message.sequence, 1), what }
 }
 
 fn timeline(desk: &Desk, told: &[Happening]) -> Markup {

@@ -104,6 +104,25 @@ async fn what_is_not_legal_is_refused_and_said() {
 }
 
 #[tokio::test]
+async fn what_happened_is_told_in_its_order() {
+    let site = Site::new(&[]).await;
+    let path = site.journey("KYC-1").await;
+    for stimulus in
+        [&[("do", "submit_step"), ("step", "1")][..], &[("do", "cancel")], &[("do", "submit_step"), ("step", "2")]]
+    {
+        site.post(&format!("{path}/stimuli"), stimulus).await;
+        site.quiet().await;
+    }
+    // All at one instant of a clock that stands still; the newest comes first.
+    let page = site.get(&path).await;
+    let (_, timeline) = page.body.split_once("id=\"timeline\"").expect("it is told");
+    let told: Vec<&str> =
+        timeline.split("<span class=\"kind\">").skip(1).map(|told| told.split("</span>").next().unwrap()).collect();
+    let submitted_2 = ["attempt", "event", "attempt", "event", "stimulus"];
+    assert_eq!(told, [&submitted_2[..], &["stimulus", "attempt", "event", "stimulus", "start"]].concat());
+}
+
+#[tokio::test]
 async fn journeys_and_deliveries_are_found() {
     let site = Site::new(&[]).await;
     let first = site.journey("KYC-1").await;
