@@ -19,6 +19,7 @@ use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
 use crate::http::access::Access;
 use crate::http::dashboard::Dashboard;
+use crate::http::dashboard::repertoire::Repertoire;
 use crate::http::inbox::Inbox;
 use crate::http::qoreid::{self, Keyless};
 use crate::http::serve::{Limits, serve};
@@ -47,6 +48,8 @@ pub struct Staging {
     pub firing: Firing,
     /// Who watches.
     pub watchers: Watchers,
+    /// What the dashboard offers to play.
+    pub repertoire: Repertoire,
 }
 
 /// Why nothing stands.
@@ -93,6 +96,7 @@ impl Staging {
             seed,
             firing: Firing::ByItself,
             watchers: Watchers::default(),
+            repertoire: Repertoire::default(),
         }
     }
 }
@@ -149,7 +153,7 @@ impl Stage {
         set_webhooks(&running, &inbox, base, config, webhooks).await.map_err(BootError::Read)?;
         let (provider, described) = provider_api(config, &running.app, address);
         let access = Arc::new(Access::new(config.server.token.clone()));
-        let dashboard = Dashboard::new(running.app.clone(), inbox.clone(), access.clone());
+        let dashboard = Dashboard::new(running.app.clone(), inbox.clone(), access.clone(), staging.repertoire);
         let routes = api::router(running.app.clone(), access, inbox.api())
             .merge(inbox.router())
             .merge(dashboard.router())

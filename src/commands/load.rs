@@ -15,6 +15,7 @@ use crate::app::run::{Firing, Store, Watchers};
 use crate::cli::{LoadArgs, OutboxKind, PlayClock};
 use crate::clock::{ClockMode, real_sleep};
 use crate::config::{Config, Engine};
+use crate::http::dashboard::repertoire::Repertoire;
 use crate::load::meter::Judging;
 use crate::load::{Arrivals, Control, Drive, Driven, Meter, Pacing, Verdict, drive, judge, knee, recent, set_rates};
 use crate::message::Reach;
@@ -69,6 +70,7 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
         seed,
         firing: Firing::ByCaller,
         watchers: Watchers { gauge: Some(meter.clone()), ..Watchers::default() },
+        repertoire: Repertoire::default(),
     };
     let stage = replay::staged(&config, &scenario, &webhooks, staging).await?;
     let began = crate::clock::ProviderClock::new(ClockMode::Real, None);

@@ -14,6 +14,7 @@ use crate::app::run::{Firing, Store, Watchers};
 use crate::cli::{Output, PlayClock, ReplayArgs, ReportKind};
 use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
+use crate::http::dashboard::repertoire::Repertoire;
 use crate::play::report::{Report, Strictness};
 use crate::play::timeline::{Timeline, TimelineLine, Tone};
 use crate::play::{Play, Time, Watching, play};
@@ -112,6 +113,7 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
         seed,
         firing: Firing::ByCaller,
         watchers: Watchers { applied: Some(applied_to), tried: Some(tried_to), gauge: None },
+        repertoire: Repertoire::default(),
     };
     let stage = staged(config, scenario, &webhooks, staging).await?;
     let what = Play { scenario, seed, journeys: args.journeys, time };

@@ -14,7 +14,7 @@ use super::{Context, Exit, Failure, reload, replay, settings};
 use crate::app::run::Fatal;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Engine};
-use crate::http::dashboard::repertoire::Wanted;
+use crate::http::dashboard::repertoire::{Repertoire, Wanted};
 use crate::reader::Overrides;
 use crate::rng::Seed;
 use crate::stage::{Stage, StageError, Staging};
@@ -36,11 +36,13 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
     let seed = config.seed.unwrap_or_else(Seed::fresh);
     let mut signals = Signals::new()?;
     let flows = replay::with_flows(&config, scenarios.iter().flat_map(|scenario| scenario.flows.clone()));
-    let staged = Stage::set(&config, &config.webhooks, flows, Staging::of(&config, seed)).await;
+    let repertoire = Repertoire::default();
+    let mut wanted = repertoire.offer(perform::repertoire(&config, &scenarios));
+    let staging = Staging { repertoire, ..Staging::of(&config, seed) };
+    let staged = Stage::set(&config, &config.webhooks, flows, staging).await;
     let mut stage = staged.map_err(|error| refused(&config, error))?;
     cx.out.line(&format!("listening on {}", stage.url().as_str().trim_end_matches('/')))?;
     greet(cx, &config, seed);
-    let mut wanted = stage.dashboard.set_repertoire(perform::repertoire(&config, &scenarios));
     let mut players = JoinSet::new();
     for scenario in scenarios {
         let run = stage.dashboard.begin(&scenario);

@@ -37,9 +37,9 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(app: Arc<App>, inbox: Inbox, access: Arc<Access>) -> Self {
+    pub(super) fn new(app: Arc<App>, inbox: Inbox, access: Arc<Access>, repertoire: Repertoire) -> Self {
         let pulse = Pulse::new(app.outbox.ledger());
-        Desk { app, inbox, access, repertoire: Repertoire::default(), pulse, refused: Mutex::default() }
+        Desk { app, inbox, access, repertoire, pulse, refused: Mutex::default() }
     }
 
     /// What is wrong with the configuration that was not taken over.

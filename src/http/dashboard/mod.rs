@@ -47,7 +47,6 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -55,7 +54,7 @@ use crate::http::access::Access;
 use crate::http::inbox::Inbox;
 use crate::scenario::Scenario;
 use desk::Desk;
-use repertoire::{Piece, Run, Wanted};
+use repertoire::{Repertoire, Run};
 use trouble::Trouble;
 use visit::{Path, Visit};
 
@@ -65,8 +64,8 @@ pub struct Dashboard(Arc<Desk>);
 
 impl Dashboard {
     /// Over an application and its receiver, for those whom `access` lets in.
-    pub fn new(app: Arc<App>, inbox: Inbox, access: Arc<Access>) -> Self {
-        Dashboard(Arc::new(Desk::new(app, inbox, access)))
+    pub fn new(app: Arc<App>, inbox: Inbox, access: Arc<Access>, repertoire: Repertoire) -> Self {
+        Dashboard(Arc::new(Desk::new(app, inbox, access, repertoire)))
     }
 
     /// Every page, form and asset.
@@ -111,11 +110,6 @@ impl Dashboard {
     /// Tells what is wrong with a configuration that was not taken over; nothing, once one was.
     pub fn config_refused(&self, why: Option<String>) {
         self.0.set_refused_config(why);
-    }
-
-    /// Offers these scenarios; what is wanted of them comes through the receiver, and whoever holds it plays them.
-    pub fn set_repertoire(&self, pieces: Vec<Piece>) -> mpsc::Receiver<Wanted> {
-        self.0.repertoire.set(pieces)
     }
 
     /// A play begins that nobody wanted here: where to note how it goes.

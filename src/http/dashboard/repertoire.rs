@@ -113,9 +113,9 @@ impl Told {
     }
 }
 
-/// The repertoire of a server that plays none, until one is set.
-#[derive(Debug, Default)]
-pub(super) struct Repertoire(Mutex<Kept>);
+/// What a server plays, and has played; nothing, until something is offered. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Repertoire(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -126,7 +126,9 @@ struct Kept {
 }
 
 impl Repertoire {
-    pub(super) fn set(&self, pieces: Vec<Piece>) -> mpsc::Receiver<Wanted> {
+    /// Offers these scenarios; what is wanted of them comes through the receiver, and whoever holds it plays them. Before
+    /// the server listens, so that nobody sees it without.
+    pub fn offer(&self, pieces: Vec<Piece>) -> mpsc::Receiver<Wanted> {
         let (sender, receiver) = mpsc::channel(WANTED);
         let mut kept = self.lock();
         kept.pieces = pieces.into();

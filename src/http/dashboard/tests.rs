@@ -161,7 +161,7 @@ impl Site {
         let running = start_with(parts, Arc::new(network)).await.expect("it starts");
         let inbox = Inbox::new(running.app.clock.clone(), Seed(1));
         let access = Arc::new(Access::new(token.map(Secret::new)));
-        let dashboard = Dashboard::new(running.app.clone(), inbox.clone(), access.clone());
+        let dashboard = Dashboard::new(running.app.clone(), inbox.clone(), access.clone(), Repertoire::default());
         let router = api::router(running.app.clone(), access, inbox.api());
         let router = router.merge(inbox.router()).merge(dashboard.router());
         Site { running, dashboard, router, cookies: Mutex::default() }

@@ -1,6 +1,7 @@
 //! Whole stories: what a person does, and what the pages say then.
 
 use super::*;
+use crate::http::dashboard::repertoire::{Piece, Wanted};
 
 #[tokio::test]
 async fn a_journey_is_driven_watched_broken_mended_and_resent() {
@@ -233,7 +234,7 @@ async fn a_scenario_is_wanted_and_watched() {
         scenario,
     };
     let pieces = vec![piece(file, Ok(scenario.clone())), piece("other", Err("plays another provider".to_owned()))];
-    let mut wanted = site.dashboard.set_repertoire(pieces);
+    let mut wanted = site.dashboard.0.repertoire.offer(pieces);
     site.get("/scenarios").await.has("plain.journey.toml").has("plays another provider");
     site.follow("/scenarios/run", &[("file", "other")]).await.has("Plays another provider.");
     site.follow("/scenarios/run", &[("file", "gone")]).await.has("There is no scenario");
