@@ -79,9 +79,16 @@ impl Timestamp {
         self.to_chrono().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
-    /// RFC 3339 in milliseconds, as the API writes instants.
-    pub fn to_rfc3339(self) -> String {
+    /// RFC 3339 in milliseconds, as programs in JavaScript write instants, `2025-09-15T00:00:00.000Z`.
+    pub fn to_rfc3339_millis(self) -> String {
         self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
+    /// RFC 3339 in milliseconds, as the API writes instants; in microseconds where it has some, so that a clock that is
+    /// set to an instant that was read comes to that instant and not just before it.
+    pub fn to_rfc3339(self) -> String {
+        let digits = if self.0 % 1_000 == 0 { SecondsFormat::Millis } else { SecondsFormat::Micros };
+        self.to_chrono().to_rfc3339_opts(digits, true)
     }
 }
 
@@ -347,6 +354,15 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn an_instant_that_is_written_is_read_as_the_same() {
+        for micros in [0, 1, 999, 1_000, 1_500_000, 1_795_269_855_123_456, -1] {
+            let at = Timestamp::from_micros(micros);
+            assert_eq!(at.to_rfc3339().parse(), Ok(at), "{}", at.to_rfc3339());
+        }
+        assert_eq!(Timestamp::from_micros(1_500_000).to_rfc3339(), "1970-01-01T00:00:01.500Z");
     }
 
     #[test]

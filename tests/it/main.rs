@@ -3,6 +3,7 @@
 //! Everything here is black-box: the real binary, port 0, scripted receivers. Nothing sleeps for a fixed time.
 
 mod api;
+mod browser;
 mod cli;
 mod conformance;
 mod crash;

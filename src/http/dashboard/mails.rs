@@ -66,7 +66,7 @@ pub(super) fn show(visit: &Visit, id: &str) -> Result<Response, Trouble> {
                 @if let Some(error) = &mail.error { div.wide { dt { "Last error" } dd { (error) } } }
             }
         }
-        section aria-labelledby="subject-title" { h2 #subject-title { (mail.subject) } pre #mail-text { (mail.text) } }
+        section aria-labelledby="subject-title" { h2 #subject-title { (mail.subject) } pre #mail-text tabindex="0" { (mail.text) } }
         section aria-labelledby="about-title" {
             h2 #about-title { "Its deliveries" }
             p { @for id in mail.deliveries.iter().take(LINKED) { a href=(format!("/deliveries/{id}")) { (id) } " " } }

@@ -9,6 +9,7 @@
 //! what it judges. Every port is 0, every wait has a deadline and ends with the arrival it waits for.
 
 pub(crate) mod arrivals;
+pub(crate) mod browser;
 pub(crate) mod http;
 pub(crate) mod listener;
 pub(crate) mod program;

@@ -273,5 +273,5 @@ fn applicant(applicant: &Applicant, state: &State, subject: Subject<'_>) -> Json
 
 /// `2023-08-04T15:57:53.000Z`
 fn instant(at: Option<Timestamp>) -> Json {
-    at.map_or(Json::Null, |at| at.to_rfc3339().into())
+    at.map_or(Json::Null, |at| at.to_rfc3339_millis().into())
 }
