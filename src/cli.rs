@@ -12,6 +12,7 @@ pub mod remote;
 pub mod run;
 pub mod tail;
 pub mod values;
+pub mod webhooks;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use remote::{
 };
 pub use run::{PlayClock, ReplayArgs, ReportKind, ReportTarget, ServeArgs};
 pub use tail::{KindWord, TailArgs};
+pub use webhooks::{WebhooksAction, WebhooksArgs};
 
 /// The stand-in that plays an identity-verification provider
 ///
@@ -153,6 +155,8 @@ pub enum Command {
     Journeys(JourneysArgs),
     /// Look at what a running server delivers, send again, call off
     Deliveries(DeliveriesArgs),
+    /// Look at where a running server delivers to, make, change, test and pause webhooks
+    Webhooks(WebhooksArgs),
     /// Look at the error mails of a running server
     Mails(MailsArgs),
     /// Look at the clock of a running server, and move it
@@ -173,9 +177,6 @@ pub enum Command {
     /// Not available yet
     #[command(hide = true)]
     Grade(LaterArgs),
-    /// Not available yet
-    #[command(hide = true)]
-    Webhooks(LaterArgs),
 }
 
 /// Whatever is typed after the word of a command that comes later.
@@ -199,7 +200,7 @@ impl Cli {
 }
 
 /// Options whose value is a secret: a complaint about them does not quote it.
-const SECRET_OPTIONS: [&str; 2] = ["--auth", "--token"];
+const SECRET_OPTIONS: [&str; 3] = ["--auth", "--header", "--token"];
 
 fn without_secrets(mut error: clap::Error) -> clap::Error {
     let about = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();

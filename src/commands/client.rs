@@ -116,12 +116,12 @@ impl Client {
         self.send(Method::POST, path, body, patience).await
     }
 
-    /// Changes.
+    /// Changes. What is changed may be tested first, which takes as long as its own deadline allows.
     ///
     /// # Errors
     /// What the server said, or why it said nothing.
     pub async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
-        self.send(Method::PATCH, path, body, Patience::Usual).await
+        self.send(Method::PATCH, path, body, Patience::Endless).await
     }
 
     /// Drops. What hangs on it may take as long as it takes.
@@ -268,7 +268,13 @@ fn refusal(status: StatusCode, problem: &Value) -> Failure {
         let words: Vec<&str> = problem[key].as_array()?.iter().filter_map(Value::as_str).collect();
         (!words.is_empty()).then(|| words.join(", "))
     };
+    let complaints = problem["complaints"].as_array().map(Vec::as_slice).unwrap_or_default();
     let help = match status {
+        // The sentence is the first of them.
+        _ if complaints.len() > 1 => {
+            let others: Vec<&str> = complaints[1..].iter().filter_map(Value::as_str).collect();
+            Some(format!("besides: {}", others.join("; ")))
+        }
         StatusCode::UNAUTHORIZED => Some("give it with --token or in UNDERSTUDY_TOKEN".to_owned()),
         // The sentence names them itself as a rule; then once is enough.
         _ => words("legal")

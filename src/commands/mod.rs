@@ -32,6 +32,7 @@ mod send;
 mod serve;
 mod signals;
 mod tail;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -106,6 +107,7 @@ async fn carry_out(cx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Tail(args) => tail::run(cx, args).await,
         Command::Journeys(args) => journeys::run(cx, args).await,
         Command::Deliveries(args) => deliveries::run(cx, args).await,
+        Command::Webhooks(args) => webhooks::run(cx, args).await,
         Command::Mails(args) => mails::run(cx, args).await,
         Command::Clock(args) => clock::run(cx, args).await,
         Command::Explain(args) => explain::run(cx, args),
@@ -115,7 +117,6 @@ async fn carry_out(cx: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Man => completions::man(cx),
         Command::Healthcheck(args) => healthcheck::run(cx, args).await,
         Command::Grade(_) => Err(later("grade")),
-        Command::Webhooks(_) => Err(later("webhooks")),
     }
 }
 

@@ -180,3 +180,52 @@ fn a_healthcheck_says_whether_a_server_is_ready() {
     let elsewhere = Path::new("/");
     assert_eq!(run(elsewhere, &["healthcheck", "--server", &desk.url]).code, 0, "it needs no configuration");
 }
+
+#[test]
+fn webhooks_are_made_tested_changed_paused_and_dropped() {
+    let desk = Desk::new(&[200]);
+    let text = desk.run(&["webhooks", "list"]).with_code(0).stdout;
+    assert!(text.starts_with("NAME") && text.contains("sink  running  "), "{text}");
+    let mine = Sink::statuses(&[500, 200, 200, 500, 200]);
+    let url = mine.url("/kyc");
+    let mut add = understudy(desk.dir.path());
+    let words = ["webhooks", "add", "mine", &url, "--type", "Finished Step", "--auth", "basic:me:env:MY_PASSWORD"];
+    add.args(words).args(["--header", "X-Key: key-of-mine", "--server", &desk.url]).env("MY_PASSWORD", "s3cret-word");
+    let refused = crate::support::program::Program::start(add).end().with_code(1);
+    assert!(refused.stderr.contains("the test failed") && refused.stderr.contains("500"), "{}", refused.stderr);
+    let mut add = understudy(desk.dir.path());
+    add.args(["--output", "json"]).args(words).args(["--header", "X-Key: key-of-mine", "--server", &desk.url]);
+    let made = crate::support::program::Program::start({
+        add.env("MY_PASSWORD", "s3cret-word");
+        add
+    });
+    let made = made.end().with_code(0);
+    assert!(!made.stdout.contains("s3cret-word") && !made.stdout.contains("key-of-mine"), "{}", made.stdout);
+    assert_eq!(made.json()["auth"], json!({ "type": "basic", "username": "me", "password": "***" }));
+    let authorization = mine.requests()[0].header("authorization").expect("credentials").to_owned();
+    assert_eq!(authorization, "Basic bWU6czNjcmV0LXdvcmQ=", "the variable was taken from the command's environment");
+    let text = desk.run(&["webhooks", "test", "mine"]).with_code(0).stdout;
+    assert!(text.starts_with("mine  passed  answered 200, "), "{text}");
+    desk.run(&["webhooks", "test", "mine"]).with_code(1);
+    let changed = desk.json(&["webhooks", "change", "mine", "--timeout", "3s", "--retry", "10s,1m"]);
+    assert_eq!((&changed["timeout"], &changed["retry"]), (&"3s".into(), &json!(["10s", "1m"])));
+    let changed = desk.json(&["webhooks", "change", "mine", "--unset", "timeout,retry", "--skip-test"]);
+    assert_eq!((&changed["timeout"], &changed["retry"]), (&"10s".into(), &json!(["5m", "10m", "15m"])));
+    desk.run(&["webhooks", "change", "mine"]).with_code(2);
+    let wrong = desk.run(&["webhooks", "change", "mine", "--timeout", "soon", "--order", "some"]).with_code(2);
+    assert!(wrong.stderr.contains("timeout") && wrong.stderr.contains("order"), "all at once: {}", wrong.stderr);
+    assert_eq!(desk.json(&["webhooks", "pause", "mine"])["paused"], true);
+    one_event(&desk.server, "HELD-1");
+    let text = desk.run(&["webhooks", "show", "mine"]).with_code(0).stdout;
+    assert!(text.contains("state        paused") && text.contains("1 waiting"), "{text}");
+    let dropped = desk.run(&["webhooks", "delete", "mine"]).with_code(0).stdout;
+    assert_eq!(dropped, "mine is dropped; deliveries called off: 1");
+    desk.run(&["webhooks", "show", "mine"]).with_code(1);
+    let files = desk.run(&["webhooks", "delete", "sink"]).with_code(1);
+    assert!(files.stderr.contains("webhooks.toml"), "{}", files.stderr);
+    assert_eq!(desk.json(&["webhooks", "resume", "sink"])["paused"], false);
+    let gone = nobody();
+    let url = format!("http://{gone}/");
+    desk.json(&["webhooks", "add", "gone", &url, "--skip-test"]);
+    desk.run(&["webhooks", "test", "gone"]).with_code(3);
+}
