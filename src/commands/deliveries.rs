@@ -3,6 +3,8 @@
 use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
+mod progress;
+
 use super::client::{Client, Patience};
 use super::journeys::paging;
 use super::output::Paint;
@@ -59,7 +61,11 @@ pub(super) async fn run(cx: &Context, args: &DeliveriesArgs) -> Result<Exit, Fai
                 "dry_run": dry_run,
             });
             let body = with_limit(body, *limit);
-            let resent = client.post(&at(&["resend"]), &body, Patience::Endless).await?;
+            let path = at(&["resend"]);
+            let resent = match dry_run {
+                true => client.post(&path, &body, Patience::Endless).await?,
+                false => progress::resend(cx, &client, &path, &body).await?,
+            };
             cx.out.show(&resent, |_| resent_text(&resent))?;
         }
         DeliveriesAction::Cancel { id } => {

@@ -8,7 +8,7 @@ use super::client::local_url;
 use super::text::{clean, record};
 use super::{Context, Exit, Failure, settings};
 use crate::chance::show_span;
-use crate::cli::ExplainArgs;
+use crate::cli::{ExplainArgs, Output};
 use crate::config::Config;
 use crate::message::plan::{Plan, Window, plan};
 use crate::message::{Auth, Endpoint, Success};
@@ -48,7 +48,10 @@ fn everybody(cx: &Context, config: &Config, kind: &'static str) -> Result<Exit, 
     if shapes.is_empty() {
         return Err(Failure::no(format!("no webhook gets {kind:?}")));
     }
-    cx.out.show(&json!({ "event": kind, "webhooks": shapes }), |_| said)?;
+    match cx.out.format() {
+        Output::Ndjson => shapes.iter().try_for_each(|shape| cx.out.json(shape))?,
+        Output::Text | Output::Json => cx.out.show(&json!({ "event": kind, "webhooks": shapes }), |_| said)?,
+    }
     Ok(Exit::Yes)
 }
 

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, stderr};
 use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Style};
@@ -42,6 +43,16 @@ pub(super) struct View {
     control: watch::Sender<Control>,
     stop: CancellationToken,
     live: bool,
+    shown: bool,
+}
+
+/// A bar that is gone when it is dropped: the report comes where it was.
+struct Clearing(ProgressBar);
+
+impl Drop for Clearing {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 impl View {
@@ -55,15 +66,36 @@ impl View {
     ) -> Self {
         let pace = if let Pacing::Runs(pace) = pacing { Some(pace) } else { None };
         let span = pace.map(|pace| arrivals.span().div_f64(pace));
-        let live = stderr().is_terminal() && std::io::stdin().is_terminal() && cx.out.shows_progress();
-        View { title: super::text::clean(title).into_owned(), expected: arrivals.expected(), span, control, stop, live }
+        let shown = stderr().is_terminal() && cx.out.shows_progress();
+        let live = shown && std::io::stdin().is_terminal();
+        let title = super::text::clean(title).into_owned();
+        View { title, expected: arrivals.expected(), span, control, stop, live, shown }
     }
 
     /// Draws until dropped; returns at once where nobody looks.
     pub(super) async fn show(&self, meter: &Meter) {
-        if !self.live || self.draw_all(meter).await.is_err() {
+        if !self.live {
+            return self.bar(meter).await;
+        }
+        if self.draw_all(meter).await.is_err() {
             // No terminal that can be drawn on: the report at the end says it all.
             self.clear();
+        }
+    }
+
+    /// A bar where there is a terminal to show something on, but none to turn a rate from: it draws itself there only.
+    async fn bar(&self, meter: &Meter) {
+        if !self.shown {
+            return;
+        }
+        let bar = Clearing(ProgressBar::new(self.expected.round() as u64));
+        let style = ProgressStyle::with_template("{bar:32} {pos} of about {len} journeys, {elapsed} elapsed, {msg}");
+        bar.0.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        loop {
+            let snapshot = meter.snapshot();
+            bar.0.set_message(format!("p99 {:.2} ms", snapshot.latency.p99));
+            bar.0.set_position(snapshot.started);
+            real_sleep(EVERY).await;
         }
     }
 

@@ -17,6 +17,7 @@ mod clock;
 mod completions;
 mod config;
 mod deliveries;
+mod events;
 mod explain;
 mod healthcheck;
 mod journeys;

@@ -46,7 +46,8 @@ pub(super) async fn run(cx: &Context, args: &SendArgs) -> Result<Exit, Failure> 
             Some(path) => curl::Body::File(path),
             None => curl::Body::Text(&message.body),
         };
-        cx.out.line(&curl::command(&endpoint, &body, &redactor))?;
+        let curl = curl::command(&endpoint, &body, &redactor);
+        cx.out.show(&json!({ "curl": curl }), |_| format!("{curl}\n"))?;
         return Ok(Exit::Yes);
     }
     let settings = HttpSettings {

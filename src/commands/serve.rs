@@ -7,6 +7,7 @@ mod perform;
 
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::signals::Signals;
@@ -41,7 +42,8 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
     let staging = Staging { repertoire, ..Staging::of(&config, seed) };
     let staged = Stage::set(&config, &config.webhooks, flows, staging).await;
     let mut stage = staged.map_err(|error| refused(&config, error))?;
-    cx.out.line(&format!("listening on {}", stage.url().as_str().trim_end_matches('/')))?;
+    let url = stage.url().as_str().trim_end_matches('/').to_owned();
+    cx.out.show(&json!({ "listening": url }), |_| format!("listening on {url}\n"))?;
     greet(cx, &config, seed);
     let mut players = JoinSet::new();
     for scenario in scenarios {

@@ -6,7 +6,6 @@
 //! ```
 
 mod desk;
-mod events;
 mod screen;
 mod shown;
 
@@ -18,9 +17,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use self::desk::{Desk, Wish};
-use self::events::{Came, Reader};
 use self::screen::Screen;
 use super::client::{Client, Opened, Patience};
+use super::events::{Came, Reader};
 use super::output::Paint;
 use super::signals::Signals;
 use super::text::clean;

@@ -5,10 +5,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::nobody;
-use crate::support::program::{Ended, run, understudy};
+use crate::support::program::{Ended, Program, run, understudy};
 use crate::support::server::Server;
 use crate::support::sink::Sink;
 use crate::support::steps::{START, manual, ok, one_event, webhook};
+use crate::support::terminal::on_a_terminal;
 
 /// A running server and a place to call it from.
 struct Desk {
@@ -151,7 +152,7 @@ fn the_server_and_its_token_are_found_in_the_configuration_or_the_environment() 
     let with = |words: &[&str], variables: &[(&str, &str)]| {
         let mut command = understudy(dir.path());
         command.args(words).envs(variables.iter().copied());
-        crate::support::program::Program::start(command)
+        Program::start(command)
     };
     let serving = with(&["serve"], &[("DESK_TOKEN", token)]);
     serving.await_stdout(|line| line.starts_with("listening on").then_some(()));
@@ -191,11 +192,11 @@ fn webhooks_are_made_tested_changed_paused_and_dropped() {
     let mut add = understudy(desk.dir.path());
     let words = ["webhooks", "add", "mine", &url, "--type", "Finished Step", "--auth", "basic:me:env:MY_PASSWORD"];
     add.args(words).args(["--header", "X-Key: key-of-mine", "--server", &desk.url]).env("MY_PASSWORD", "s3cret-word");
-    let refused = crate::support::program::Program::start(add).end().with_code(1);
+    let refused = Program::start(add).end().with_code(1);
     assert!(refused.stderr.contains("the test failed") && refused.stderr.contains("500"), "{}", refused.stderr);
     let mut add = understudy(desk.dir.path());
     add.args(["--output", "json"]).args(words).args(["--header", "X-Key: key-of-mine", "--server", &desk.url]);
-    let made = crate::support::program::Program::start({
+    let made = Program::start({
         add.env("MY_PASSWORD", "s3cret-word");
         add
     });
@@ -228,4 +229,91 @@ fn webhooks_are_made_tested_changed_paused_and_dropped() {
     let url = format!("http://{gone}/");
     desk.json(&["webhooks", "add", "gone", &url, "--skip-test"]);
     desk.run(&["webhooks", "test", "gone"]).with_code(3);
+}
+
+#[test]
+fn every_result_can_be_had_as_a_line_of_json_each() {
+    let desk = Desk::new(&[500, 500, 500, 500, 200]);
+    one_event(&desk.server, "LINES-1");
+    desk.json(&["clock", "advance", "1d"]);
+    std::fs::write(desk.dir.path().join("other.toml"), manual(&webhook("hook", &desk.sink.url("/"), "")))
+        .expect("written");
+    let target = desk.sink.url("/");
+    let (hook, story) =
+        (["--config", "other.toml"], concat!(env!("CARGO_MANIFEST_DIR"), "/examples/plain.journey.toml"));
+    for (words, lines) in [
+        (&["journeys", "list"][..], 1),
+        (&["journeys", "show", "ref:LINES-1"], 1),
+        (&["journeys", "start", "onboarding", "LINES-2"], 1),
+        (&["journeys", "do", "ref:LINES-2", "submit_step", "step=1"], 1),
+        (&["deliveries", "list", "--state", "exhausted"], 1),
+        (&["deliveries", "show", "d1"], 1),
+        (&["deliveries", "resend", "d1"], 1),
+        (&["deliveries", "resend", "--state", "exhausted", "--dry-run"], 1),
+        (&["deliveries", "resend", "--state", "exhausted"], 1),
+        (&["mails", "list"], 1),
+        (&["mails", "show", "m1"], 1),
+        (&["webhooks", "list"], 1),
+        (&["webhooks", "show", "sink"], 1),
+        (&["webhooks", "test", "sink"], 1),
+        (&["webhooks", "pause", "sink"], 1),
+        (&["webhooks", "resume", "sink"], 1),
+        (&["clock"], 1),
+        (&["healthcheck"], 1),
+    ] {
+        let ended = desk.run(&[&["--output", "ndjson"], words].concat()).with_code(0);
+        assert_eq!(ended.json_lines().len(), lines, "{words:?}: {}", ended.stdout);
+    }
+    for (words, lines) in [
+        (&["explain", "hook"][..], 1..=1),
+        (&["explain", "Finished Journey"], 1..=1),
+        (&["config", "check"], 1..=1),
+        (&["config", "show"], 1..=1),
+        (&["config", "schema"], 1..=1),
+        (&["scenario", "check", story, story], 2..=2),
+        (&["scenario", "schema"], 1..=1),
+        (&["send", "Finished Journey", "--to", "hook"], 1..=1),
+        (&["send", "Finished Journey", "--to", "hook", "--print-curl"], 1..=1),
+        (&["replay", story, "--to", &target], 3..=100),
+        (&["load", "--journeys", "3", "--rate", "100", "--to", &target], 1..=1),
+        (&["report", "--schema"], 1..=1),
+    ] {
+        let ended = run(desk.dir.path(), &[&["--output", "ndjson"], &hook[..], words].concat());
+        // A machine that is busy with other tests may be too late for a verdict on load.
+        assert!(ended.code == 0 || (words[0] == "load" && ended.code == 4), "{words:?}: {ended:?}");
+        assert!(lines.contains(&ended.json_lines().len()), "{words:?}: {}", ended.stdout);
+    }
+    let mut serve = understudy(desk.dir.path());
+    serve.args([
+        "--output",
+        "ndjson",
+        "--config",
+        "other.toml",
+        "--data-dir",
+        "more",
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let serve = Program::start(serve);
+    let said: Value = serve.await_stdout(|line| serde_json::from_str(line).ok());
+    assert!(said["listening"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{said}");
+}
+
+#[test]
+fn a_bar_shows_how_far_many_resends_are_and_only_on_a_terminal() {
+    let desk = Desk::new(&[200]);
+    one_event(&desk.server, "MANY-1");
+    for _ in 0..7 {
+        desk.json(&["clock", "advance", "1s"]);
+        desk.json(&["deliveries", "resend", "--state", "delivered"]);
+    }
+    desk.json(&["clock", "advance", "1s"]);
+    let words = ["deliveries", "resend", "--state", "delivered", "--server", &desk.url];
+    let Some(command) = on_a_terminal(desk.dir.path(), "", &words) else { return };
+    let shown = Program::start(command).end().with_code(0).stdout;
+    assert!(shown.contains("/128 deliveries") && shown.contains("128 sent again: d129 "), "{shown}");
+    desk.json(&["clock", "advance", "1s"]);
+    let piped = desk.run(&["deliveries", "resend", "--state", "delivered"]).with_code(0);
+    assert_eq!(piped.stderr, "", "a bar is for people");
 }

@@ -10,7 +10,7 @@ use crate::support::program::{Program, run, understudy};
 use crate::support::server::Server;
 use crate::support::sink::Sink;
 use crate::support::steps::{advance, items, manual, one_event, start, webhook};
-use crate::support::tools::python;
+use crate::support::terminal::on_a_terminal;
 
 /// Starts it with these words, and waits until it follows.
 fn following(dir: &Path, address: SocketAddr, words: &[&str]) -> Program {
@@ -89,38 +89,8 @@ fn what_cannot_be_followed_is_said_at_once() {
     tail.end().with_code(143);
 }
 
-/// Runs a command on a terminal of 100 columns: writes what it shows, and types a key whenever a text has come.
-const TERMINAL: &str = r#"
-import fcntl, os, pty, select, signal, struct, sys, termios, time
-steps = [step.split("=>", 1) for step in sys.argv[1].split("||")]
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-rest, deadline = b"", time.monotonic() + 30
-while time.monotonic() < deadline:
-    if select.select([terminal], [], [], 0.1)[0]:
-        try:
-            got = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not got:
-            break
-        rest += got
-        sys.stdout.buffer.write(got)
-        sys.stdout.flush()
-    while steps and steps[0][0].encode() in rest:
-        rest = rest.split(steps[0][0].encode(), 1)[1]
-        os.write(terminal, steps.pop(0)[1].encode())
-else:
-    os.kill(pid, signal.SIGKILL)
-_, status = os.waitpid(pid, 0)
-sys.exit(os.waitstatus_to_exitcode(status) % 256)
-"#;
-
 #[test]
 fn on_a_terminal_a_key_sends_again_and_another_leaves() {
-    let Some(python) = python() else { return };
     let sink = Sink::statuses(&[200]);
     let dir = tempfile::tempdir().expect("a directory");
     let config = format!("[clock]\nmode = \"real\"\n{}", webhook("sink", &sink.url("/"), ""));
@@ -128,11 +98,10 @@ fn on_a_terminal_a_key_sends_again_and_another_leaves() {
         dir.path(),
         &manual(&config).replacen("[clock]\nmode = \"manual\"\nstart = 2026-01-05T09:00:00Z", "", 1),
     );
-    let mut command = std::process::Command::new(python);
     // Once its attempt is there it is sent again; what is filtered does not show; then it is left.
     let steps = "d1#1=>r||is sent again as d2=>/nobody\r||[/nobody]=>q";
-    command.args(["-c", TERMINAL, steps, env!("CARGO_BIN_EXE_understudy"), "tail", "--server"]);
-    command.arg(format!("http://{}", server.address())).env("TERM", "xterm").env_remove("NO_COLOR");
+    let url = format!("http://{}", server.address());
+    let Some(command) = on_a_terminal(dir.path(), steps, &["tail", "--server", &url]) else { return };
     let terminal = Program::start(command);
     terminal.await_stdout(|line| line.contains("following http://").then_some(()));
     one_event(&server, "KEYS-1");

@@ -18,6 +18,7 @@ pub(crate) mod sink;
 pub(crate) mod smtp;
 pub(crate) mod steps;
 pub(crate) mod stream;
+pub(crate) mod terminal;
 mod tests;
 pub(crate) mod tools;
 pub(crate) mod transcript;

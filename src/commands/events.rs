@@ -1,12 +1,13 @@
-//! Server-sent events out of the bytes of an answer: as the standard has them, as far as this server uses it. Pure.
+//! Server-sent events out of the bytes of an answer: as the standard has them, as far as this server uses it. For `tail`,
+//! and for bars. Pure.
 
 /// An event that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Came {
+pub(in crate::commands) struct Came {
     /// Its kind.
-    pub(super) kind: String,
+    pub(in crate::commands) kind: String,
     /// Its data.
-    pub(super) data: String,
+    pub(in crate::commands) data: String,
 }
 
 /// A line that is longer is no line of ours: whoever sends it could fill the memory.
@@ -14,7 +15,7 @@ const LONGEST: usize = 64 << 20;
 
 /// Reads events from pieces, wherever those were cut.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(in crate::commands) struct Reader {
     line: Vec<u8>,
     kind: String,
     data: Option<String>,
@@ -22,7 +23,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// The events that are whole with this piece; `None` when a line grows beyond all bounds.
-    pub(super) fn read(&mut self, piece: &[u8]) -> Option<Vec<Came>> {
+    pub(in crate::commands) fn read(&mut self, piece: &[u8]) -> Option<Vec<Came>> {
         let mut came = Vec::new();
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
