@@ -4,7 +4,7 @@
 //! target is this server's own inbox need its address.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::app::run::{self, BootError, Fatal, Firing, Parts, Running, Store, Watchers};
 use crate::app::webhooks::Around;
 use crate::clock::{ClockMode, Timestamp};
-use crate::config::{Config, Engine};
+use crate::config::{self, Config, Engine};
 use crate::http::access::Access;
 use crate::http::dashboard::Dashboard;
 use crate::http::dashboard::repertoire::Repertoire;
@@ -79,6 +79,8 @@ pub struct Stage {
     pub dashboard: Dashboard,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What it plays now.
+    config: Mutex<Config>,
     http: CancellationToken,
 }
 
@@ -172,7 +174,7 @@ impl Stage {
             serve(listener, routes, limits, stop).await;
             Ok(())
         });
-        Ok(Stage { running, inbox, dashboard, address, http })
+        Ok(Stage { running, inbox, dashboard, address, config: Mutex::new(config.clone()), http })
     }
 
     /// Where it is reached, `http://127.0.0.1:4740/`.
@@ -180,7 +182,8 @@ impl Stage {
         base_of(self.address)
     }
 
-    /// Takes over webhooks, flows and schedule of another configuration; what is under way goes on.
+    /// Takes over webhooks, flows, schedule and the delivery's defaults of another configuration, and tells what is
+    /// different; what is under way goes on.
     pub async fn reconfigure(&self, config: &Config) {
         let app = &self.running.app;
         app.set_flows(config.flows.clone());
@@ -190,6 +193,9 @@ impl Stage {
         if let Err(error) = set_webhooks(&self.running, &self.inbox, self.url(), config, &config.webhooks).await {
             tracing::error!(%error, "the webhooks could not be taken over");
         }
+        let before =
+            std::mem::replace(&mut *self.config.lock().unwrap_or_else(PoisonError::into_inner), config.clone());
+        app.took_over(config::changes(&before, config));
     }
 
     /// Drains within `grace` of real time and closes the store.

@@ -25,15 +25,15 @@ pub mod webhooks;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock as _, ProviderClock, Timestamp};
 use crate::delivery::endpoints::Endpoints;
 use crate::delivery::engine::{Input, LaneKey};
-use crate::delivery::news::Newsroom;
+use crate::delivery::news::{Newsroom, TakeOver};
 use crate::delivery::tally::Tally;
 use crate::message::Endpoint;
 use crate::outbox::Outbox;
@@ -85,11 +85,13 @@ pub struct App {
     pub tally: Arc<Tally>,
     /// What was done to journeys lately.
     pub lately: Arc<lately::Lately>,
+    /// How the configuration came to be what it is.
+    taken_over: Mutex<TakeOver>,
     /// The jobs of the schedule, and how far they are.
     agenda: Agenda,
     /// Who lets deadlines fire: a clock that is moved waits for them only where they fire by themselves.
     firing: run::Firing,
-    locks: Vec<Arc<Mutex<()>>>,
+    locks: Vec<Arc<AsyncMutex<()>>>,
     /// Writes under way, with what is to be told when they are durable.
     writes: TaskTracker,
 }

@@ -1,14 +1,21 @@
-//! What the application tells whoever listens: what followed from a stimulus, and how the clock stands.
+//! What the application tells whoever listens: what followed from a stimulus, how the clock stands, what changed in the
+//! configuration.
 //!
-//! Called where it is durable. Nothing is prepared while nobody listens.
+//! Called where it is durable. Nothing is prepared while nobody listens; only the last change of the configuration is kept.
+
+use std::sync::PoisonError;
+
+use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::clock::Clock as _;
-use crate::delivery::news::{ClockSeen, News, Newsroom};
+use crate::clock::{Clock as _, Timestamp};
+use crate::delivery::news::{ChangedBy, ClockSeen, News, Newsroom, TakeOver};
 use crate::ids::DeliveryId;
 use crate::message::{Delivery, DeliveryState, Message};
 use crate::outbox::{Commit, Committed, NewMessage};
+use crate::portal::changes::{Change, How, KeyChange};
 use crate::provider::Journey;
+use crate::secret::BLANK;
 
 /// What a commit will have to tell once it is durable.
 pub(super) struct Announcement {
@@ -64,5 +71,73 @@ impl App {
     /// Tells whoever listens how the clock stands.
     pub(super) fn tell_clock(&self) {
         self.news.tell(|| News::Clock(self.clock_seen()));
+    }
+}
+
+/// What holds when a server starts.
+pub(super) fn at_start(at: Timestamp) -> TakeOver {
+    TakeOver { at, source: ChangedBy::File, changes: Vec::new(), refused: None }
+}
+
+/// The keys of a webhook's definition that hold secrets.
+const SECRET_KEYS: [&str; 2] = ["auth", "headers"];
+
+impl App {
+    /// How the configuration came to be what it is: the last change of the file, or why the file is refused since.
+    pub fn taken_over(&self) -> TakeOver {
+        self.taken_over.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes and tells that a changed file holds from now on. One that says the same is no news, unless the one before it
+    /// was refused.
+    pub fn took_over(&self, changes: Vec<Change>) {
+        let mut held = self.taken_over.lock().unwrap_or_else(PoisonError::into_inner);
+        for change in &changes {
+            let (what, name, needs_restart) = (&change.what, &change.name, change.needs_restart);
+            let line = change.line();
+            tracing::info!(what, name, needs_restart, "configuration: {line}");
+        }
+        if changes.is_empty() && held.refused.is_none() {
+            return;
+        }
+        match changes.is_empty() {
+            true => held.refused = None,
+            false => *held = TakeOver { changes, ..at_start(self.clock.now()) },
+        }
+        self.news.tell(|| News::Config(held.clone()));
+    }
+
+    /// Notes and tells that a changed file is wrong: what held before still holds.
+    pub fn refused_file(&self, why: &str) {
+        let mut held = self.taken_over.lock().unwrap_or_else(PoisonError::into_inner);
+        held.refused = Some((self.clock.now(), self.blanked(why)));
+        self.news.tell(|| News::Config(held.clone()));
+    }
+
+    /// Tells that a webhook was changed through the API.
+    pub(super) fn tell_webhook(&self, name: &str, how: How, keys: Vec<KeyChange>) {
+        self.news.tell(|| {
+            let change = Change { what: "webhook".to_owned(), name: name.to_owned(), how, keys, needs_restart: false };
+            let at = self.clock.now();
+            News::Config(TakeOver { at, source: ChangedBy::Api, changes: vec![change], refused: None })
+        });
+    }
+
+    /// What `changes` make of a webhook's definition, key by key.
+    pub(super) fn key_changes(&self, definition: &Value, changes: &Map<String, Value>) -> Vec<KeyChange> {
+        let said = |key: &str, value: &Value| match value {
+            Value::Null => None,
+            _ if SECRET_KEYS.contains(&key) => Some(BLANK.to_owned()),
+            Value::String(text) => Some(self.blanked(text)),
+            other => Some(self.blanked(&other.to_string())),
+        };
+        let differs = changes.iter().filter(|(key, value)| definition[key.as_str()] != **value);
+        differs
+            .map(|(key, value)| {
+                let (from, to) = (said(key, &definition[key.as_str()]), said(key, value));
+                let to = if from == to { to.map(|to| format!("{to} (changed)")) } else { to };
+                KeyChange { key: key.clone(), from, to }
+            })
+            .collect()
     }
 }

@@ -8,13 +8,14 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
+use crate::app::news::at_start;
 use crate::app::time::kept_position;
 use crate::app::vault::Vault;
 use crate::app::webhooks::{Registry, restore_pauses};
@@ -200,6 +201,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         news: news.clone(),
         tally: tally.clone(),
         lately: Arc::default(),
+        taken_over: Mutex::new(at_start(clock.now())),
         agenda,
         firing: parts.firing,
         locks: (0..JOURNEY_LOCKS).map(|_| Arc::default()).collect(),

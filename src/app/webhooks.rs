@@ -18,6 +18,7 @@ use crate::app::vault::{self, Vault};
 use crate::delivery::endpoints::Endpoints;
 use crate::message::{DeliveryState, Endpoint, Outcome};
 use crate::outbox::{DeliveryQuery, Note, Outbox, OutboxError};
+use crate::portal::changes::How;
 use crate::portal::webhook::Surroundings;
 use crate::portal::{DeliverySettings, Webhook};
 use crate::provider::{Dialect, Environment, ProviderKind};
@@ -225,7 +226,9 @@ impl App {
         if self.endpoints.get(&webhook.name).is_some() {
             return Err(WebhookError::Taken(webhook.name));
         }
-        self.save(definition, webhook, test).await
+        let name = self.save(definition, webhook, test).await?;
+        self.tell_webhook(&name, How::Added, Vec::new());
+        Ok(name)
     }
 
     /// Changes some keys of a webhook; a key that is `null` is as if it had never been given.
@@ -240,12 +243,15 @@ impl App {
     ) -> Result<(), WebhookError> {
         let _turn = self.webhooks.changing.lock().await;
         let mut definition = self.definition(name)?;
+        let keys = self.key_changes(&definition, &changes);
         if let Value::Object(members) = &mut definition {
             members.extend(changes);
             members.insert("name".to_owned(), name.into());
         }
         let webhook = read(&definition, &self.webhooks.around()).map_err(WebhookError::Wrong)?;
-        self.save(definition, webhook, test).await.map(drop)
+        self.save(definition, webhook, test).await?;
+        self.tell_webhook(name, How::Changed, keys);
+        Ok(())
     }
 
     /// Drops a webhook and calls off what it is still owed; says how many deliveries that were. An attempt that is under
@@ -262,6 +268,7 @@ impl App {
         self.endpoints.set_paused(name, false);
         self.set_endpoints(self.webhooks.endpoints()).await;
         self.keep_secrets(name.to_owned(), vault::Secrets::new()).await?;
+        self.tell_webhook(name, How::Removed, Vec::new());
         let waiting = DeliveryQuery {
             state: Some(DeliveryState::Waiting),
             webhook: Some(name.to_owned()),
@@ -294,6 +301,7 @@ impl App {
         let value = paused.then(|| Bytes::from_static(b"yes"));
         self.outbox.keep_note(Note { name: format!("{PAUSED}{name}"), value }).await?;
         self.endpoints.set_paused(name, paused);
+        self.tell_webhook(name, if paused { How::Paused } else { How::Resumed }, Vec::new());
         self.tell(self.endpoints.lanes()).await;
         self.wake_lanes().await;
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher as _};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{Context, Failure, settings};
@@ -52,33 +53,32 @@ pub(super) async fn take_over(cx: &Context, overrides: &Overrides, stage: &Stage
     match settings::load(cx, overrides) {
         Ok(config) => {
             stage.reconfigure(&config).await;
-            stage.dashboard.config_refused(None);
             tracing::info!(
                 webhooks = config.webhooks.len(),
                 flows = config.flows.len(),
                 schedules = config.schedule.len(),
-                "the configuration was taken over; listen, outbox, clock and seed take effect at the next start"
+                "the configuration was taken over"
             );
         }
         Err(failure) => {
-            stage.dashboard.config_refused(Some(said(&failure)));
+            stage.running.app.refused_file(&said(&failure));
             tracing::error!("the changed configuration is wrong, nothing was taken over");
             cx.out.failure(&failure);
         }
     }
 }
 
-/// What is wrong, line by line, without the file's own lines: one of them may hold a secret.
+/// A refusal in lines, each complaint with its place: for those who do not see this terminal.
 fn said(failure: &Failure) -> String {
     let complaints = failure.details.as_ref().and_then(|details| details["complaints"].as_array());
-    let one = |complaint: &serde_json::Value| {
-        let text = |key: &str| complaint[key].as_str().map(str::to_owned);
-        let line = complaint["line"].as_u64().map(|line| format!("line {line}: ")).unwrap_or_default();
-        let help = text("help").map(|help| format!("; {help}")).unwrap_or_default();
-        format!("{line}{}{help}", text("message").unwrap_or_default())
+    let one = |complaint: &Value| {
+        let place = match (&complaint["line"], &complaint["column"]) {
+            (Value::Number(line), Value::Number(column)) => format!("line {line}, column {column}: "),
+            _ => String::new(),
+        };
+        let help = complaint["help"].as_str().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{place}{}{help}", complaint["message"].as_str().unwrap_or_default())
     };
-    match complaints {
-        Some(complaints) if !complaints.is_empty() => complaints.iter().map(one).collect::<Vec<_>>().join("\n"),
-        _ => failure.message.clone(),
-    }
+    let lines = complaints.into_iter().flatten().map(one);
+    std::iter::once(failure.message.clone()).chain(lines).collect::<Vec<_>>().join("\n")
 }

@@ -5,6 +5,7 @@
 //! nothing that is shown holds them.
 
 mod build;
+mod changes;
 mod schedule;
 mod spec;
 mod text;
@@ -23,6 +24,7 @@ use crate::schedule::Job;
 use crate::secret::Secret;
 
 pub use crate::provider::{Dialect, ProviderKind};
+pub use changes::changes;
 pub use text::{SHIPPED, check, schema, show, show_json};
 
 /// Where everything is kept.

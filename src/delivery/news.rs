@@ -153,14 +153,14 @@ pub struct ClockSeen {
 /// What came of a change of the configuration, or of a webhook through the API.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TakeOver {
-    /// When, in provider time.
+    /// When what holds now was taken over, in provider time.
     pub at: Timestamp,
     /// Who changed it.
     pub source: ChangedBy,
-    /// What is different now; nothing where the file was refused, or says the same.
+    /// What it changed; nothing at the start.
     pub changes: Vec<Change>,
-    /// Why the file was refused: nothing was taken over then.
-    pub error: Option<String>,
+    /// When the file was refused since, and why: what was taken over before still holds.
+    pub refused: Option<(Timestamp, String)>,
 }
 
 /// Who changed the configuration.

@@ -5,8 +5,9 @@
 /// A thing that was added, removed or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What kind of thing: `webhook`, `flow`, `schedule`, or the table that a key is in: `delivery`.
-    pub what: &'static str,
+    /// What kind of thing: `webhook`, `flow`, `schedule`; or the table that its keys are in, `delivery`, and `config` for those
+    /// in none.
+    pub what: String,
     /// Its name; empty for a table.
     pub name: String,
     /// What became of it.
@@ -15,6 +16,20 @@ pub struct Change {
     pub keys: Vec<KeyChange>,
     /// It takes effect at the next start only.
     pub needs_restart: bool,
+}
+
+impl Change {
+    /// In a line: `webhook demo changed: timeout 10s -> 3s, url ...`.
+    pub fn line(&self) -> String {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let key = |key: &KeyChange| format!("{} {} -> {}", key.key, text(&key.from), text(&key.to));
+        let thing =
+            if self.name.is_empty() { format!("[{}]", self.what) } else { format!("{} {}", self.what, self.name) };
+        let keys: Vec<String> = self.keys.iter().map(key).collect();
+        let keys = if keys.is_empty() { String::new() } else { format!(": {}", keys.join(", ")) };
+        let later = if self.needs_restart { " (takes effect at the next start)" } else { "" };
+        format!("{thing} {}{keys}{later}", self.how.as_str())
+    }
 }
 
 /// What became of a thing.

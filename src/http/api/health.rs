@@ -1,4 +1,4 @@
-//! Health and the ledger.
+//! Health, the ledger, and how the configuration came to be what it is.
 
 use std::sync::Arc;
 
@@ -39,4 +39,13 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Pr
 )]
 pub(super) async fn ledger(State(app): State<Arc<App>>) -> Json<Value> {
     Json(shapes::ledger(&app.outbox.ledger()))
+}
+
+/// The last change of the configuration, or why the file is refused.
+#[utoipa::path(
+    get, path = "/api/v1/config", operation_id = "show_config", tag = "control",
+    responses((status = 200, description = "at this instant", body = schema::Configured), Problem),
+)]
+pub(super) async fn config(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(shapes::take_over(&app.taken_over()))
 }

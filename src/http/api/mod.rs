@@ -93,6 +93,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(mails::show))
         .routes(routes!(clock::show, clock::change))
         .routes(routes!(health::ledger))
+        .routes(routes!(health::config))
         .routes(routes!(stream::stream))
         .routes(routes!(metrics::metrics))
 }

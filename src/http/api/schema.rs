@@ -20,11 +20,13 @@ macro_rules! shapes {
     };
 }
 
+mod config;
 mod refusal;
 mod requests;
 mod stimuli;
 mod webhooks;
 
+pub use config::{ConfigChange, Configured, KeyChange};
 pub use refusal::ProblemBody;
 pub use requests::{ChangeClock, ChangeWebhook, MakeWebhook, ResendMany, StartJourney};
 pub use stimuli::{Stimulus, stimulus};

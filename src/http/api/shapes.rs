@@ -210,7 +210,8 @@ pub fn take_over(done: &TakeOver) -> Value {
         "taken_over_at": instant(done.at),
         "source": done.source.as_str(),
         "changes": done.changes.iter().map(change).collect::<Vec<_>>(),
-        "error": done.error,
+        "error": done.refused.as_ref().map(|(_, why)| why),
+        "refused_at": done.refused.as_ref().map(|(at, _)| instant(*at)),
     })
 }
 

@@ -33,23 +33,17 @@ pub(super) struct Desk {
     pub(super) access: Arc<Access>,
     pub(super) repertoire: Repertoire,
     pulse: Pulse,
-    refused: Mutex<Option<String>>,
 }
 
 impl Desk {
     pub(super) fn new(app: Arc<App>, inbox: Inbox, access: Arc<Access>, repertoire: Repertoire) -> Self {
         let pulse = Pulse::new(app.outbox.ledger());
-        Desk { app, inbox, access, repertoire, pulse, refused: Mutex::default() }
+        Desk { app, inbox, access, repertoire, pulse }
     }
 
     /// What is wrong with the configuration that was not taken over.
     pub(super) fn refused_config(&self) -> Option<String> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Remembers what is wrong with a configuration that was not taken over, or that the last one was.
-    pub(super) fn set_refused_config(&self, why: Option<String>) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        self.app.taken_over().refused.map(|(_, why)| why)
     }
 
     /// What happened in a second, of the last minute.

@@ -107,11 +107,6 @@ impl Dashboard {
             .layer(from_fn(access::seal))
     }
 
-    /// Tells what is wrong with a configuration that was not taken over; nothing, once one was.
-    pub fn config_refused(&self, why: Option<String>) {
-        self.0.set_refused_config(why);
-    }
-
     /// A play begins that nobody wanted here: where to note how it goes.
     pub fn begin(&self, scenario: &Scenario) -> Run {
         self.0.repertoire.begin(scenario, self.0.app.now())

@@ -7,7 +7,7 @@ use crate::support::steps::{manual, start};
 const TOKEN: &str = "correct-horse-battery";
 
 /// One of each kind of path that the token guards.
-const GUARDED: [&str; 8] = [
+const GUARDED: [&str; 9] = [
     "/api/v1/journeys",
     "/api/v1/events",
     "/api/v1/deliveries",
@@ -16,6 +16,7 @@ const GUARDED: [&str; 8] = [
     "/api/v1/ledger",
     "/api/v1/inbox",
     "/metrics",
+    "/api/v1/config",
 ];
 
 #[test]

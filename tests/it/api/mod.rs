@@ -1,6 +1,7 @@
 //! The control API from outside: its shapes, its refusals, its lists, its clock, and what a restart leaves of it.
 
 mod clock;
+mod config;
 mod guard;
 mod lists;
 mod metrics;

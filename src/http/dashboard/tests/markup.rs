@@ -52,7 +52,7 @@ async fn busy(provider: ProviderKind) -> (Site, Vec<String>) {
     site.ask(Method::POST, &inbox, &[("x-odd", MARKUP)], MARKUP.to_owned()).await;
     let named = serde_json::json!({"event": MARKUP, "body": {"eventId": MARKUP}}).to_string();
     site.ask(Method::POST, "/inbox/demo", &[], named).await;
-    site.dashboard.config_refused(Some(MARKUP.to_owned()));
+    site.running.app.refused_file(MARKUP);
     let mut pages: Vec<String> = PAGES.iter().map(|page| (*page).to_owned()).collect();
     let odd = parts::segment(MARKUP);
     pages.extend([journey, format!("/inbox-view/{odd}")]);
