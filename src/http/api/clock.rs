@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde_json::Value;
 
 use crate::app::App;
 use crate::chance::parse_span;
 use crate::clock::{ClockMode, ClockWentBack, Timestamp};
+use crate::http::api::audit::Did;
 use crate::http::api::{Whole, nothing_else, object, schema, shapes, text};
 use crate::http::problem::Problem;
 
@@ -27,7 +28,10 @@ pub(super) async fn show(State(app): State<Arc<App>>) -> Json<Value> {
     post, path = "/api/v1/clock", operation_id = "change_clock", tag = "control", request_body = schema::ChangeClock,
     responses((status = 200, description = "changed", body = schema::Clock), Problem),
 )]
-pub(super) async fn change(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Json<Value>, Problem> {
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    Whole(body): Whole,
+) -> Result<(Extension<Did>, Json<Value>), Problem> {
     const KNOWN: [&str; 4] = ["advance", "set", "rate", "mode"];
     let mut members = object(&body)?;
     let named = members.iter().filter(|(key, value)| KNOWN.contains(&key.as_str()) && !value.is_null()).count();
@@ -62,7 +66,9 @@ pub(super) async fn change(State(app): State<Arc<App>>, Whole(body): Whole) -> R
             other => return Err(bad(format!("{other:?} is not a mode; known are manual and real, or give \"rate\""))),
         });
     }
-    Ok(Json(shape(&app)))
+    let clock = app.clock_seen();
+    let did = Did::this(format!("now {}, {}, rate {}", clock.now, clock.mode.name(), clock.mode.rate()));
+    Ok((did, Json(shapes::clock(&clock))))
 }
 
 fn shape(app: &App) -> Value {

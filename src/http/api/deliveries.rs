@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::http::api::audit::Did;
 use crate::http::api::{PageQuery, Path, Query, Whole, journeys, nothing_else, object, page, schema, shapes, text};
 use crate::http::problem::Problem;
 use crate::ids::{DeliveryId, EventId, IdError};
@@ -128,10 +129,10 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 pub(super) async fn resend(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Extension<Did>, Json<Value>), Problem> {
     let (delivery, _) = find(&app, &id)?;
     let id = app.resend(&delivery).await?;
-    Ok((StatusCode::CREATED, Json(shapes::resent(id, delivery.id))))
+    Ok((StatusCode::CREATED, Did::this(format!("as {id}")), Json(shapes::resent(id, delivery.id))))
 }
 
 /// Calls a delivery off.
@@ -152,7 +153,10 @@ pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) 
     post, path = "/api/v1/deliveries/resend", operation_id = "resend_deliveries", tag = "control", request_body = Option<schema::ResendMany>,
     responses((status = 200, description = "what was sent again", body = schema::ResentMany), Problem),
 )]
-pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole) -> Result<Json<Value>, Problem> {
+pub(super) async fn resend_many(
+    State(app): State<Arc<App>>,
+    Whole(body): Whole,
+) -> Result<(Extension<Did>, Json<Value>), Problem> {
     const KNOWN: [&str; 5] = ["state", "webhook", "since", "limit", "dry_run"];
     let mut members = object(&body)?;
     let wanted = text(&mut members, "state")?.map_or(Ok(DeliveryState::Exhausted), |word| state(&word))?;
@@ -190,7 +194,8 @@ pub(super) async fn resend_many(State(app): State<Arc<App>>, Whole(body): Whole)
         }
     }
     let ids: Vec<DeliveryId> = matching.iter().map(|delivery| delivery.id).collect();
-    Ok(Json(json!({ "matched": ids, "resent": resent, "dry_run": dry_run })))
+    let did = if resent.is_empty() { Did::nothing() } else { Did::this(format!("{} sent again", resent.len())) };
+    Ok((did, Json(json!({ "matched": ids, "resent": resent, "dry_run": dry_run }))))
 }
 
 /// The deliveries that `query` asks for, due at `since` or later, at most `limit` of them, newest first.

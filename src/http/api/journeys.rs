@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::app::apply::{Answer, Keyed, Manner, NewJourney};
+use crate::http::api::audit::Did;
 use crate::http::api::{PageQuery, Path, Query, Whole, digest, nothing_else, object, page, schema, shapes, text};
 use crate::http::problem::Problem;
 use crate::ids::JourneyId;
@@ -84,7 +85,8 @@ pub(super) async fn start(State(app): State<Arc<App>>, Whole(body): Whole) -> Re
     let opening = provider::opening(&*app.flow(&flow)?);
     let answer =
         app.start_journey(NewJourney { flow, reference_no, environment, opening, planned: None }, keyed).await?;
-    Ok(json(StatusCode::CREATED, bytes(answer, answer_start)))
+    let did = did(&answer, |journey| format!("journey {}", journey.id));
+    Ok((did, json(StatusCode::CREATED, bytes(answer, answer_start))).into_response())
 }
 
 /// Does something to a journey.
@@ -106,7 +108,8 @@ pub(super) async fn stimulate(
         .map_err(|message| Problem::bad_request("bad_stimulus", message))?;
     let keyed = key.map(|key| Keyed { key: format!("{}/{key}", journey.id), request, answer: answer_stimulus });
     let answer = app.apply(journey.id, &stimulus, Manner { keyed, ..Manner::default() }).await?;
-    Ok(json(StatusCode::OK, bytes(answer, answer_stimulus)))
+    let did = did(&answer, |_| stimulus.name().to_owned());
+    Ok((did, json(StatusCode::OK, bytes(answer, answer_stimulus))).into_response())
 }
 
 /// A journey by id, or by `ref:REFERENCE`.
@@ -134,6 +137,14 @@ fn answer_stimulus(journey: &Journey, events: &[Message]) -> Bytes {
 /// In one go: formatting it piece by piece would cost as much as making it.
 fn written(value: &Value) -> Bytes {
     serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+/// What the log says; nothing of what was done before.
+fn did(answer: &Answer, said: impl FnOnce(&Journey) -> String) -> Extension<Did> {
+    match answer {
+        Answer::Done(applied) => Did::this(said(&applied.journey)),
+        Answer::Repeated(_) => Did::nothing(),
+    }
 }
 
 fn bytes(answer: Answer, render: fn(&Journey, &[Message]) -> Bytes) -> Bytes {

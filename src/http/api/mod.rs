@@ -3,6 +3,7 @@
 //! Bodies are JSON with snake_case keys; errors are problems with a stable `code`; lists are pages. With a token set,
 //! every route but health wants it; without one only local callers that are no web page get in.
 
+mod audit;
 mod clock;
 mod deliveries;
 pub(in crate::http) mod guard;
@@ -59,6 +60,7 @@ pub fn router(app: Arc<App>, access: Arc<Access>, more: Router) -> Router {
     let guarded = Router::from(guarded())
         .with_state(app.clone())
         .merge(more)
+        .layer(middleware::from_fn_with_state(app.clone(), audit::note))
         .layer(middleware::from_fn_with_state(access, guard::check));
     Router::from(open()).with_state(app).merge(guarded).fallback(missing).method_not_allowed_fallback(wrong_method)
 }

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::app::webhooks::WebhookError;
+use crate::http::api::audit::Did;
 use crate::http::api::{Path, Whole, object, schema, shapes};
 use crate::http::problem::Problem;
 
@@ -45,11 +46,11 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(name): Path<String>) 
 pub(super) async fn make(
     State(app): State<Arc<App>>,
     Whole(body): Whole,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Extension<Did>, Json<Value>), Problem> {
     let mut definition = object(&body)?;
     let test = !skips_test(&mut definition)?;
     let name = app.make_webhook(Value::Object(definition), test).await.map_err(refusal)?;
-    Ok((StatusCode::CREATED, Json(shown(&app, &name)?)))
+    Ok((StatusCode::CREATED, Did::this(format!("webhook {name}")), Json(shown(&app, &name)?)))
 }
 
 /// Other values for some keys; `null` takes a key back. Tested as a new one is.
@@ -63,14 +64,15 @@ pub(super) async fn change(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     Whole(body): Whole,
-) -> Result<Json<Value>, Problem> {
+) -> Result<(Extension<Did>, Json<Value>), Problem> {
     let mut changes = object(&body)?;
     let test = !skips_test(&mut changes)?;
     if changes.get("name").is_some_and(|other| *other != name.as_str()) {
         return Err(Problem::bad_request("bad_value", "a webhook keeps its name: make another one"));
     }
+    let keys: Vec<String> = changes.keys().cloned().collect();
     app.change_webhook(&name, changes, test).await.map_err(refusal)?;
-    shown(&app, &name).map(Json)
+    Ok((Did::this(keys.join(", ")), Json(shown(&app, &name)?)))
 }
 
 /// Drops a webhook; what it is owed is called off.

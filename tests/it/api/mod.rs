@@ -1,5 +1,6 @@
 //! The control API from outside: its shapes, its refusals, its lists, its clock, and what a restart leaves of it.
 
+mod audit;
 mod clock;
 mod config;
 mod guard;

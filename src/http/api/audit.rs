@@ -1,0 +1,55 @@
+//! A line in the log for each change that was made through the API: who made it, what, and to which thing.
+//!
+//! Around every guarded route, so that no new one can forget it; handlers only add what the path does not say, and say where
+//! nothing was changed after all. No bodies, no headers, no queries: a secret cannot get here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Extension, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::app::App;
+
+/// What a handler adds to the line of its change.
+#[derive(Clone, Debug)]
+pub(super) enum Did {
+    /// This, which the path does not say.
+    This(String),
+    /// It changed nothing: it was done before, or only looked at.
+    Nothing,
+}
+
+impl Did {
+    /// As a part of an answer.
+    pub(super) fn this(what: impl ToString) -> Extension<Did> {
+        Extension(Did::This(what.to_string()))
+    }
+
+    /// As a part of an answer.
+    pub(super) fn nothing() -> Extension<Did> {
+        Extension(Did::Nothing)
+    }
+}
+
+pub(super) async fn note(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    let (method, path) = (request.method().clone(), app.blanked(request.uri().path()));
+    let answer = next.run(request).await;
+    let did = answer.extensions().get::<Did>();
+    if !answer.status().is_success() || matches!(did, Some(Did::Nothing)) {
+        return answer;
+    }
+    let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+    let what = match did {
+        Some(Did::This(what)) => app.blanked(what),
+        _ => String::new(),
+    };
+    tracing::info!(peer, %method, path, what, "changed through the API");
+    answer
+}
