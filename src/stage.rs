@@ -170,7 +170,7 @@ impl Stage {
         let stop = http.clone();
         running.own("http", async move {
             // Attempts have ended by then; what is still being answered gets this long.
-            let limits = Limits { grace: Duration::from_secs(1), ..Limits::default() };
+            let limits = Limits { grace: Duration::from_secs(1), ..Limits::of_this_process() };
             serve(listener, routes, limits, stop).await;
             Ok(())
         });

@@ -57,7 +57,7 @@ pub(super) async fn run(cx: &Context, args: &ListenArgs) -> Result<Exit, Failure
     let clock = Arc::new(ProviderClock::new(ClockMode::Real, None));
     let inbox = Inbox::misbehaving(clock, Seed::fresh(), base);
     let stop = CancellationToken::new();
-    let limits = Limits { grace: longest + ANSWERED, ..Limits::default() };
+    let limits = Limits { grace: longest + ANSWERED, ..Limits::of_this_process() };
     let mut signals = Signals::new()?;
     let mut server = JoinSet::new();
     server.spawn(serve(listener, everything_to(&inbox), limits, stop.clone()));

@@ -17,6 +17,7 @@ mod clock;
 mod completions;
 mod config;
 mod deliveries;
+mod descriptors;
 mod events;
 mod explain;
 mod healthcheck;
@@ -80,6 +81,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
 pub fn run(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
     logging::start(&global, &command);
+    descriptors::raise();
     let out = Out::std(global.output, global.color);
     let cx = Context { config: global.config, data_dir: global.data_dir, out };
     let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

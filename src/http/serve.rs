@@ -5,17 +5,19 @@
 //!
 //! ```text
 //!   accept --(room)--> connection: head in time -> router (panics caught) -> idle ... --.
-//!      |                                                                                |-> joined
-//!      '--(full)----> told 503, Retry-After ----------------------------------------- --'
+//!      |--(full)----> who has half a head, or rests, goes: room ----------------------- -|-> joined
+//!      '--(all busy)> told 503, Retry-After ----------------------------------------- --'
 //!   stop: accept no more; connections finish the request that they have; after the grace they are cut
 //! ```
 
 use std::any::Any;
 use std::convert::Infallible;
+use std::future::{poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,20 +29,25 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::DeadlineBody;
 
-use super::watched::{Standing, Watched};
+use super::watched::{Answering, Standing, Watched};
 use crate::clock::real_sleep;
+
+mod crowd;
+
+use crowd::{Crowd, Guest};
 
 /// What a connection may take. All spans are real time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once; more are told 503.
+    /// Connections at once. One more takes the place of one that has sent half a head or rests; where all are being answered
+    /// it is told 503.
     pub connections: usize,
     /// From a head's first byte (of the first head: from the accept) to its last.
     pub header: Duration,
@@ -67,11 +74,36 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The defaults, with fewer connections where this process may open few files: half of what is left after the store's
+    /// own is for deliveries, and a store that cannot open a file has failed.
+    pub fn of_this_process() -> Self {
+        Limits::within(rustix::process::getrlimit(rustix::process::Resource::Nofile).current)
+    }
+
+    fn within(descriptors: Option<u64>) -> Self {
+        let limits = Limits::default();
+        let left = descriptors.map_or(usize::MAX, |all| usize::try_from(all).unwrap_or(usize::MAX));
+        let connections = (left.saturating_sub(RESERVED) / 2).clamp(FEWEST, limits.connections);
+        Limits { connections, ..limits }
+    }
+}
+
+/// Descriptors of the process that are neither connections nor deliveries: the store, the runtime, the terminal.
+const RESERVED: usize = 64;
+
+/// As few as a browser opens.
+const FEWEST: usize = 8;
+
 /// A head may have so many bytes.
 const HEAD_MAX: usize = 64 * 1024;
 
-/// Connections that are being turned away at once; beyond these, one is closed without a word.
-const TURNED_AWAY: usize = 64;
+/// For so many connections one may be waiting for room, or hearing that there is none; beyond these, one is closed without
+/// a word.
+const CONNECTIONS_PER_WAITING: usize = 4;
+
+/// Room that somebody is asked to make is there at once, unless he has just begun to be answered.
+const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long one that is turned away may take to hear it.
 const TURN_AWAY_WITHIN: Duration = Duration::from_secs(1);
@@ -91,23 +123,30 @@ retry-after: 1\r\nconnection: close\r\ncontent-length: 75\r\n\r\n\
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
     let app = app.layer(CatchPanicLayer::custom(report_panic));
     let room = Arc::new(Semaphore::new(limits.connections));
-    let door = Arc::new(Semaphore::new(TURNED_AWAY));
-    let mut tasks = JoinSet::new();
+    let door = Arc::new(Semaphore::new(limits.connections.div_ceil(CONNECTIONS_PER_WAITING)));
+    let (mut tasks, mut crowd) = (JoinSet::new(), Crowd::default());
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(ended) = tasks.join_next() => report(ended),
+            Some(ended) = tasks.join_next_with_id() => crowd.leaves(report(ended)),
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => match (room.clone().try_acquire_owned(), door.clone().try_acquire_owned()) {
-                    (Ok(permit), _) => {
-                        let stop = stop.clone();
-                        tasks.spawn(connection(stream, peer, app.clone(), limits, permit, stop));
-                    }
-                    (Err(_), Ok(permit)) => {
-                        tasks.spawn(turn_away(stream, permit));
-                    }
-                    (Err(_), Err(_)) => drop(stream),
-                },
+                Ok((stream, peer)) => {
+                    let guest = Guest::new();
+                    let new = Connection { stream, peer, app: app.clone(), limits, guest: guest.clone(), stop: stop.clone() };
+                    let task = match (room.clone().try_acquire_owned(), door.clone().try_acquire_owned()) {
+                        (Ok(permit), _) => tasks.spawn(new.serve(permit)),
+                        (Err(_), Ok(waits)) if crowd.makes_room() => {
+                            guest.standing.busy();
+                            tasks.spawn(new.wait(in_line(&room).await, waits))
+                        }
+                        (Err(_), Ok(waits)) => {
+                            tasks.spawn(turn_away(new.stream, waits));
+                            continue;
+                        }
+                        (Err(_), Err(_)) => continue,
+                    };
+                    crowd.joins(task.id(), guest);
+                }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept connections for now");
@@ -122,7 +161,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: Can
     // Closed before the wait, so that a new process may listen, and nobody queues in vain.
     drop(listener);
     let drained = async {
-        while let Some(ended) = tasks.join_next().await {
+        while let Some(ended) = tasks.join_next_with_id().await {
             report(ended);
         }
     };
@@ -132,47 +171,95 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: Can
     }
 }
 
-async fn connection(
+/// Room for a connection, once there is some.
+type Room = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+
+/// A place in the line for room, taken now: whoever comes later does not get what was made for this one.
+async fn in_line(room: &Arc<Semaphore>) -> Room {
+    let mut place: Room = Box::pin(room.clone().acquire_owned());
+    let mut came = None;
+    poll_fn(|cx| {
+        came = match place.as_mut().poll(cx) {
+            Poll::Ready(permit) => Some(permit),
+            Poll::Pending => None,
+        };
+        Poll::Ready(())
+    })
+    .await;
+    match came {
+        Some(permit) => Box::pin(ready(permit)),
+        None => place,
+    }
+}
+
+/// A connection that was accepted.
+struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
     app: Router,
     limits: Limits,
-    _permit: OwnedSemaphorePermit,
+    guest: Guest,
     stop: CancellationToken,
-) {
-    // Small answers go out at once; where that cannot be had they are merely later.
-    let _ = stream.set_nodelay(true);
-    let (standing, stopping) = (Standing::new(), stop.clone());
-    let io = TokioIo::new(Watched::new(stream, standing.clone(), limits.header, limits.stall));
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        standing.busy();
-        let standing = standing.clone();
-        let mut request = request.map(|body| Body::new(DeadlineBody::new(limits.body, body)));
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(stopping.clone());
-        let answer = app.clone().oneshot(request);
-        async move {
-            let answer = answer.await;
-            standing.idle();
-            Ok::<Response, Infallible>(answer.into_response())
+}
+
+impl Connection {
+    /// Serves it once there is room, which somebody was asked to make. Until then it has none that it could make itself.
+    async fn wait(self, room: Room, waits: OwnedSemaphorePermit) {
+        match tokio::time::timeout(ROOM_WITHIN, room).await {
+            Ok(Ok(permit)) => {
+                drop(waits);
+                self.guest.standing.begins();
+                self.serve(permit).await;
+            }
+            _ => turn_away(self.stream, waits).await,
         }
-    });
-    let mut serving = pin!(
-        hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.idle)
-            .max_buf_size(HEAD_MAX)
-            .serve_connection(io, service)
-    );
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+    }
+
+    async fn serve(self, _permit: OwnedSemaphorePermit) {
+        let Connection { stream, peer, app, limits, guest: Guest { standing, go }, stop } = self;
+        // Small answers go out at once; where that cannot be had they are merely later.
+        let _ = stream.set_nodelay(true);
+        let stopping = stop.clone();
+        let io = TokioIo::new(Watched::new(stream, standing.clone(), limits.header, limits.stall));
+        let stands = standing.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            standing.busy();
+            let standing = standing.clone();
+            let mut request = request.map(|body| Body::new(DeadlineBody::new(limits.body, body)));
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(stopping.clone());
+            let answer = app.clone().oneshot(request);
+            async move {
+                let answer = answer.await.into_response();
+                Ok::<_, Infallible>(answer.map(|body| Answering::new(body, standing)))
+            }
+        });
+        let mut serving = pin!(
+            hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(limits.idle)
+                .max_buf_size(HEAD_MAX)
+                .serve_connection(io, service)
+        );
+        let ended = tokio::select! {
+            ended = serving.as_mut() => ended,
+            () = goes(&go, &stands) => return,
+            () = stop.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "connection ended early");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "connection ended early");
+    }
+}
+
+/// Completes when a connection is to go, unless its other side has begun to ask meanwhile: that one is answered.
+async fn goes(go: &CancellationToken, standing: &Standing) {
+    go.cancelled().await;
+    if !standing.is_halfway() && !standing.rests() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -198,11 +285,16 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!("a connection's task panicked");
+/// Says of which task it is the end.
+fn report(ended: Result<(Id, ()), JoinError>) -> Id {
+    match ended {
+        Ok((id, ())) => id,
+        Err(error) => {
+            if error.is_panic() {
+                tracing::error!("a connection's task panicked");
+            }
+            error.id()
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! half-sent heads.
 //!
 //! ```text
-//!   accepted --> head --(request handed over)--> busy --(answer begun)--> idle
+//!   accepted --> head --(request handed over)--> busy --(answer over)--> idle
 //!                  ^                                                       |
 //!                  '-------------------- first byte -----------------------'
 //! ```
@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes, HttpBody};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
@@ -36,19 +37,74 @@ impl Standing {
         Standing(Arc::new(AtomicU8::new(HEAD)))
     }
 
+    /// The first head is waited for.
+    pub(super) fn begins(&self) {
+        self.0.store(HEAD, Ordering::Relaxed);
+    }
+
     /// A whole head is there.
     pub(super) fn busy(&self) {
         self.0.store(BUSY, Ordering::Relaxed);
     }
 
-    /// The answer has begun; what is read next may be another head.
+    /// The answer is over; what is read next is another head.
     pub(super) fn idle(&self) {
         self.0.store(IDLE, Ordering::Relaxed);
     }
 
-    // Stream and handler are polled by one task, so no ordering beyond the atomic's own is needed.
+    /// A head has not come whole yet.
+    pub(super) fn is_halfway(&self) -> bool {
+        self.get() == HEAD
+    }
+
+    /// Nothing is asked and nothing is being answered.
+    pub(super) fn rests(&self) -> bool {
+        self.get() == IDLE
+    }
+
+    // Stream and handler are polled by one task, so no ordering beyond the atomic's own is needed; whoever else looks decides
+    // nothing by it that the task does not look at again.
     fn get(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The body of an answer: when it is gone the answer is over, however long it was.
+#[derive(Debug)]
+pub(super) struct Answering {
+    body: Body,
+    standing: Standing,
+}
+
+impl Answering {
+    pub(super) fn new(body: Body, standing: Standing) -> Self {
+        Answering { body, standing }
+    }
+}
+
+impl HttpBody for Answering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.standing.idle();
     }
 }
 

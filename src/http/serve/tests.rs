@@ -23,6 +23,7 @@ impl Served {
             .route("/who", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }))
             .route("/echo", post(|body: String| async move { body }))
             .route("/hang", get(|| async { std::future::pending::<&str>().await }))
+            .route("/endless", get(|| async { Body::from_stream(endless()) }))
             .route("/panic", get(|| async { panics() }));
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, app, limits, stop.clone()));
@@ -39,6 +40,12 @@ impl Served {
         stream.write_all(request.as_bytes()).await.expect("written");
         rest(&mut stream).await
     }
+}
+
+/// Begins at once and never ends, as a stream does.
+fn endless() -> impl futures_util::Stream<Item = Result<&'static str, Infallible>> {
+    use futures_util::StreamExt as _;
+    futures_util::stream::iter([Ok("begun")]).chain(futures_util::stream::pending())
 }
 
 fn panics() -> &'static str {
@@ -130,9 +137,11 @@ async fn a_huge_head_is_refused() {
 #[tokio::test]
 async fn beyond_the_cap_one_is_told_to_come_back_and_room_is_given_again() {
     let served = Served::start(Limits { connections: 2, ..Limits::default() }).await;
+    // Nobody who is being answered makes room.
     let (mut first, mut second) = (served.connect().await, served.connect().await);
-    answer(&mut first, WHO, "127.0.0.1").await;
-    answer(&mut second, WHO, "127.0.0.1").await;
+    for stream in [&mut first, &mut second] {
+        answer(stream, "GET /endless HTTP/1.1\r\nhost: a\r\n\r\n", "begun\r\n").await;
+    }
     let told = served.ask(WHO).await;
     assert!(told.starts_with("HTTP/1.1 503") && told.contains("retry-after: 1\r\n"), "{told}");
     let (head, body) = told.split_once("\r\n\r\n").expect("a body");
@@ -160,4 +169,30 @@ async fn at_the_stop_idle_connections_close_and_hanging_ones_are_cut_after_the_g
     assert_eq!(rest(&mut idle).await, "");
     assert_eq!(rest(&mut hanging).await, "");
     TcpStream::connect(served.addr).await.expect_err("nobody listens any more");
+}
+
+#[tokio::test]
+async fn who_has_half_a_head_makes_room_then_who_rests_and_nobody_who_is_answered() {
+    let served = Served::start(Limits { connections: 3, ..Limits::default() }).await;
+    let (mut streams, mut rests, mut half) = (served.connect().await, served.connect().await, served.connect().await);
+    answer(&mut streams, "GET /endless HTTP/1.1\r\nhost: a\r\n\r\n", "begun\r\n").await;
+    answer(&mut rests, WHO, "127.0.0.1").await;
+    half.write_all(b"GET /who HTTP/1.1\r\n").await.expect("written");
+    let mut new = served.connect().await;
+    answer(&mut new, WHO, "127.0.0.1").await;
+    assert_eq!(rest(&mut half).await, "", "half a head goes first");
+    let mut newer = served.connect().await;
+    answer(&mut newer, WHO, "127.0.0.1").await;
+    assert_eq!(rest(&mut rests).await, "", "who has rested longest goes next");
+    answer(&mut new, WHO, "127.0.0.1").await;
+    assert!(tokio::time::timeout(Duration::from_millis(50), streams.read_u8()).await.is_err(), "it is still open");
+}
+
+#[test]
+fn few_descriptors_mean_few_connections() {
+    for (descriptors, connections) in
+        [(None, 512), (Some(1 << 20), 512), (Some(1024), 480), (Some(256), 96), (Some(10), 8)]
+    {
+        assert_eq!(Limits::within(descriptors).connections, connections, "{descriptors:?}");
+    }
 }

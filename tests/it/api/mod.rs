@@ -3,6 +3,7 @@
 mod audit;
 mod clock;
 mod config;
+mod flood;
 mod guard;
 mod lists;
 mod metrics;
