@@ -1,5 +1,5 @@
 //! One row of the mail lane, from start to settlement: a digest is composed, or a mail is sent. Called by the shell, a task
-//! each. As in [`super::attempt`] nothing here can lose a row, and a mail never begets a mail.
+//! each. As in `attempt` nothing here can lose a row, and a mail never begets a mail.
 
 use crate::clock::Timestamp;
 use crate::delivery::attempt::{Bench, Held, Next, Tried};
