@@ -1,6 +1,6 @@
-//! A line in the log for each change that was made through the API: who made it, what, and to which thing.
+//! A line in the log for each change that was made through the API or the dashboard: who made it, what, and to which thing.
 //!
-//! Around every guarded route, so that no new one can forget it; handlers only add what the path does not say, and say where
+//! Around every guarded route and every form, so that no new one can forget it; handlers only add what the path does not say, and say where
 //! nothing was changed after all. No bodies, no headers, no queries: a secret cannot get here.
 
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::app::App;
 
 /// What a handler adds to the line of its change.
 #[derive(Clone, Debug)]
-pub(super) enum Did {
+pub(in crate::http) enum Did {
     /// This, which the path does not say.
     This(String),
     /// It changed nothing: it was done before, or only looked at.
@@ -24,7 +24,7 @@ pub(super) enum Did {
 
 impl Did {
     /// As a part of an answer.
-    pub(super) fn this(what: impl ToString) -> Extension<Did> {
+    pub(in crate::http) fn this(what: impl ToString) -> Extension<Did> {
         Extension(Did::This(what.to_string()))
     }
 
@@ -34,7 +34,7 @@ impl Did {
     }
 }
 
-pub(super) async fn note(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(in crate::http) async fn note(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return next.run(request).await;
     }
@@ -42,7 +42,14 @@ pub(super) async fn note(State(app): State<Arc<App>>, request: Request, next: Ne
     let (method, path) = (request.method().clone(), app.blanked(request.uri().path()));
     let answer = next.run(request).await;
     let did = answer.extensions().get::<Did>();
-    if !answer.status().is_success() || matches!(did, Some(Did::Nothing)) {
+    let through = if path.starts_with("/api/") { "API" } else { "dashboard" };
+    let done = match did {
+        Some(Did::This(_)) => true,
+        Some(Did::Nothing) => false,
+        // A form is answered with a page, whatever came of it, and says itself whether it did anything.
+        None => through == "API" && answer.status().is_success(),
+    };
+    if !done {
         return answer;
     }
     let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
@@ -50,6 +57,6 @@ pub(super) async fn note(State(app): State<Arc<App>>, request: Request, next: Ne
         Some(Did::This(what)) => app.blanked(what),
         _ => String::new(),
     };
-    tracing::info!(peer, %method, path, what, "changed through the API");
+    tracing::info!(peer, %method, path, what, "changed through the {through}");
     answer
 }

@@ -3,7 +3,7 @@
 //! Bodies are JSON with snake_case keys; errors are problems with a stable `code`; lists are pages. With a token set,
 //! every route but health wants it; without one only local callers that are no web page get in.
 
-mod audit;
+pub(in crate::http) mod audit;
 mod clock;
 mod deliveries;
 pub(in crate::http) mod guard;

@@ -51,6 +51,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::http::access::Access;
+use crate::http::api::audit;
 use crate::http::inbox::Inbox;
 use crate::scenario::Scenario;
 use desk::Desk;
@@ -101,6 +102,7 @@ impl Dashboard {
             .route("/login", get(access::login).post(access::enter))
             .route("/logout", post(access::leave))
             .method_not_allowed_fallback(wrong_method)
+            .route_layer(from_fn_with_state(desk.app.clone(), audit::note))
             .route_layer(from_fn_with_state(desk.clone(), access::check))
             .with_state(desk.clone())
             .merge(assets::router())

@@ -17,6 +17,7 @@ use super::desk::Desk;
 use super::layout::{self, Section};
 use super::trouble::Trouble;
 use crate::http::access::cookie;
+use crate::http::api::audit::Did;
 
 /// A larger form is refused: the largest one, a webhook's, is far below.
 const FORM_MAX: usize = 64 * 1024;
@@ -105,7 +106,7 @@ impl Visit {
 
     /// Goes on at `to`, where `text` is said.
     pub(super) fn done(&self, to: &str, text: impl Into<String>) -> Response {
-        self.go(to, &Note { good: true, text: text.into() })
+        (Did::this(""), self.go(to, &Note { good: true, text: text.into() })).into_response()
     }
 
     /// Goes on at `to`, where it is said what was refused, and why.

@@ -61,6 +61,26 @@ fn each_change_is_a_line_with_who_and_what_and_nothing_else_is() {
 }
 
 #[test]
+fn forms_of_the_dashboard_leave_the_same_lines() {
+    let sink = Sink::statuses(&[200]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &manual(&webhook("sink", &sink.url("/"), "")));
+    let own = format!("http://{}", server.address());
+    let send = |path: &str, form: &str| {
+        let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Origin", own.as_str())];
+        server.ask("POST", path, &headers, form.as_bytes()).expect("answered").status
+    };
+    assert_eq!(send("/clock", "do=advance&span=never"), 303, "it goes on to a page that says what was wrong");
+    assert_eq!(send("/webhooks/new", "name=a+b&url=x"), 422);
+    assert_eq!(send("/webhooks/sink/pause", ""), 303);
+    server.await_stderr("changed through the dashboard");
+    let log = server.stderr();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("changed through")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("path=\"/webhooks/sink/pause\"") && lines[0].contains("peer=\"127.0.0.1:"), "{log}");
+}
+
+#[test]
 fn whoever_is_not_let_in_changes_nothing_and_leaves_no_line() {
     let dir = tempfile::tempdir().expect("a directory");
     let server = Server::start(dir.path(), &manual(&format!("[server]\ntoken = \"{TOKEN}\"\n")));
