@@ -24,7 +24,7 @@ pub mod webhooks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
@@ -71,6 +71,8 @@ pub struct App {
     transport: Arc<dyn Transport>,
     /// The flows, by id.
     flows: RwLock<BTreeMap<String, Arc<Flow>>>,
+    /// The ids of those that plays brought.
+    lent: std::sync::Mutex<BTreeSet<String>>,
     /// Tells the delivery loop of new work.
     inputs: mpsc::Sender<Input>,
     /// Tells the deadline loop of a new deadline.
@@ -122,18 +124,26 @@ impl App {
     /// Adds a flow for a play: under its own id where none has that, or the very same one; else under one that `stem` makes
     /// its own. Says which.
     pub fn lend_flow(&self, flow: Flow, stem: &str) -> String {
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
         let mut flows = self.flows.write().unwrap_or_else(PoisonError::into_inner);
         let id = match flows.get(flow.id()) {
             Some(known) if **known != flow => format!("{}@{stem}", flow.id()),
             _ => flow.id().to_owned(),
         };
         flows.insert(id.clone(), Arc::new(flow.called(&id)));
+        lent.insert(id.clone());
         id
     }
 
-    /// Replaces the flows; journeys go on in the new flow of the same id.
+    /// Replaces the flows; journeys go on in the new flow of the same id. Those that were lent to plays stay, unless there
+    /// is a new one of the same id.
     pub fn set_flows(&self, flows: Vec<Flow>) {
-        *self.flows.write().unwrap_or_else(PoisonError::into_inner) = by_id(flows);
+        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.flows.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *known, by_id(flows));
+        for (id, flow) in old.into_iter().filter(|(id, _)| lent.contains(id)) {
+            known.entry(id).or_insert(flow);
+        }
     }
 
     /// Replaces the endpoints; deliveries that are owed already go to the new one of the same name.

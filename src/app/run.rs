@@ -194,6 +194,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         webhooks: Arc::new(Registry::new(parts.endpoints, vault)),
         transport: transport.clone(),
         flows: RwLock::new(by_id(parts.flows)),
+        lent: std::sync::Mutex::default(),
         inputs,
         deadlines_changed: Arc::default(),
         renewals_changed: Arc::default(),

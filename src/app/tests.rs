@@ -266,3 +266,22 @@ async fn a_rate_is_kept_in_real_time_though_the_clock_stands() {
     assert_eq!(network.seen.lock().unwrap().len(), 3);
     assert_eq!(running.app.clock.now(), START.parse::<Timestamp>().unwrap());
 }
+
+#[tokio::test]
+async fn a_flow_that_a_play_brought_stays_when_the_configuration_is_taken_over() {
+    let running = provider(Scripted::answering(&[]), vec![endpoint("demo")]).await;
+    let app = &running.app;
+    let other = |id: &str| match flow() {
+        Flow::Idwise(flow) => Flow::Idwise(idwise::Flow { id: id.into(), aml_monitoring: false, ..flow }),
+        Flow::Qoreid(_) => panic!("a flow of IDWise"),
+    };
+    assert_eq!(app.lend_flow(flow(), "plain"), "onboarding", "the very same");
+    assert_eq!(app.lend_flow(other("onboarding"), "plain"), "onboarding@plain", "another of that id");
+    assert_eq!(app.lend_flow(other("brought"), "plain"), "brought");
+    app.set_flows(vec![other("new")]);
+    assert_eq!(app.flow_ids(), ["brought", "new", "onboarding", "onboarding@plain"]);
+    assert_eq!(*app.flow("onboarding@plain").expect("lent"), other("onboarding@plain"));
+    app.set_flows(vec![flow()]);
+    assert_eq!(app.flow_ids(), ["brought", "onboarding", "onboarding@plain"], "what was never lent is gone");
+    assert_eq!(*app.flow("onboarding").expect("configured"), flow());
+}
