@@ -2,7 +2,8 @@
 //!
 //! Journey deadlines, back-off, mail digests and every instant that is shown come from [`Clock::now`]. The clock
 //! runs in one of three modes, can change mode while it runs, and never goes back. What belongs to the real
-//! world instead, HTTP deadlines and measured durations, uses [`Stopwatch`] and [`real_sleep`].
+//! world instead, HTTP deadlines and measured durations, uses [`Stopwatch`] and [`real_sleep`]. Both read tokio's clock,
+//! which is the machine's, and which a simulation pauses: real time then passes as fast as nothing happens in it.
 //!
 //! ```text
 //!            rate = 1                rate = r                  stands still
@@ -15,11 +16,12 @@ use std::ops::{Add, Sub};
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// A boxed future, as the object-safe seams of this crate return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -200,13 +202,16 @@ struct Anchor {
 pub struct ProviderClock {
     anchor: Mutex<Anchor>,
     changed: watch::Sender<u64>,
+    /// Wakes sleepers in the order in which they lay down, which a watch does not: a simulation repeats.
+    moved: Notify,
 }
 
 impl ProviderClock {
     /// A clock in `mode` that starts at `start`; without `start` it starts at the wall clock's instant.
     pub fn new(mode: ClockMode, start: Option<Timestamp>) -> Self {
         let at = start.unwrap_or_else(wall_now);
-        ProviderClock { anchor: Mutex::new(Anchor { mode, at, real: real_now() }), changed: watch::Sender::new(0) }
+        let anchor = Mutex::new(Anchor { mode, at, real: real_now() });
+        ProviderClock { anchor, changed: watch::Sender::new(0), moved: Notify::new() }
     }
 
     /// How the clock runs now.
@@ -250,6 +255,7 @@ impl ProviderClock {
 
     fn tell(&self) {
         self.changed.send_modify(|n| *n += 1);
+        self.moved.notify_waiters();
     }
 
     /// How long in real time until `at`, or `None` while the clock stands still.
@@ -267,24 +273,23 @@ impl Clock for ProviderClock {
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let mut changed = self.changed.subscribe();
             loop {
-                changed.mark_unchanged();
+                // Before the look at the clock: whatever moves it from here on is heard.
+                let moved = self.moved.notified();
                 if self.now() >= at {
                     return;
                 }
                 match self.real_span_until(at) {
                     Some(span) => {
                         let nap = span.clamp(Duration::from_micros(50), LONGEST_NAP);
+                        // In one order, here and elsewhere, so that a simulation repeats.
                         tokio::select! {
+                            biased;
+                            () = moved => {}
                             () = real_sleep(nap) => {}
-                            _ = changed.changed() => {}
                         }
                     }
-                    None => {
-                        // The sender lives in `self`, which this future borrows: the wait cannot fail.
-                        let _ = changed.changed().await;
-                    }
+                    None => moved.await,
                 }
             }
         })

@@ -90,6 +90,7 @@ impl App {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
                 () = changed => {}
                 () = sleep => {}

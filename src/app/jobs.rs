@@ -60,6 +60,7 @@ impl App {
             }
             let next = self.agenda.next(&self.outbox.horizon());
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 _ = agenda.changed() => {}
                 () = renewals => {}

@@ -32,7 +32,7 @@ use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
 use crate::schedule::Job;
 use crate::secret::Redactor;
-use crate::transport::{HttpSettings, HttpTransport, MailSettings, Mailer, Transport};
+use crate::transport::{HttpSettings, HttpTransport, MailSettings, MailTransport, Mailer, Transport};
 
 /// Where journeys, messages and deliveries are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +104,17 @@ pub struct Parts {
     pub watchers: Watchers,
 }
 
+/// All that a provider touches of the world besides its clock.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Where everything is kept.
+    pub outbox: Arc<dyn Outbox>,
+    /// How webhooks are sent.
+    pub transport: Arc<dyn Transport>,
+    /// How mails are sent.
+    pub mailer: Arc<dyn MailTransport>,
+}
+
 /// Why it did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
@@ -162,15 +173,25 @@ pub async fn start(parts: Parts) -> Result<Running, BootError> {
     Ok(Running { http: Some(transport), ..running })
 }
 
-/// As [`start`], over a transport of the caller's: a simulated network, say.
+/// As [`start`], over a transport of the caller's: a scripted network, say.
 ///
 /// # Errors
 /// [`BootError`] when the store cannot be opened, or the mailer cannot be made.
 pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<Running, BootError> {
     let outbox = open(&parts.store).await?;
+    let mailer = Mailer::new(parts.mail.clone()).map_err(|e| BootError::Mail(e.to_string()))?;
+    start_in(parts, World { outbox, transport, mailer: Arc::new(mailer) }).await
+}
+
+/// As [`start`], in a world of the caller's: a simulated one, say. Of [`Parts::store`] only the directory counts then, and
+/// of [`Parts::http`] and [`Parts::mail`] nothing.
+///
+/// # Errors
+/// [`BootError`] when the outbox cannot be read.
+pub async fn start_in(parts: Parts, world: World) -> Result<Running, BootError> {
+    let World { outbox, transport, mailer } = world;
     let last = outbox.last_instant().max(kept_position(&*outbox).map_err(BootError::Read)?);
     let clock = Arc::new(clock(parts.clock, parts.start, last));
-    let mailer = Mailer::new(parts.mail).map_err(|e| BootError::Mail(e.to_string()))?;
     let endpoints = Endpoints::default();
     restore_pauses(&endpoints, &*outbox).map_err(BootError::Read)?;
     endpoints.replace(parts.endpoints.clone());
@@ -212,7 +233,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
         outbox,
         clock,
         transport,
-        mailer: Arc::new(mailer),
+        mailer,
         seed: parts.seed,
         digest: parts.digest,
         watcher: parts.watchers.tried,
@@ -239,6 +260,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
                 return Err(Fatal::Outbox(OutboxError::Broken(reason)));
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
                 seen = changed.changed() => if seen.is_err() { return Ok(()) },
             }
@@ -291,6 +313,7 @@ impl Running {
         tokio::pin!(deadline);
         loop {
             tokio::select! {
+                biased;
                 () = &mut deadline, if !self.stop.abort.is_cancelled() => self.stop.abort.cancel(),
                 ended = self.tasks.join_next() => match ended {
                     None => break,
@@ -303,6 +326,7 @@ impl Running {
         self.app.writes.close();
         // Nobody asks for more; what is being written for callers that went away ends within a disk's moment.
         tokio::select! {
+                biased;
             () = self.app.writes.wait() => {}
             () = &mut deadline, if !deadline.is_elapsed() => {}
         }

@@ -15,8 +15,7 @@ use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Endpoint, ErrorClass, Message, Outcome, Verdict};
 use crate::outbox::{DueDelivery, Lease, MailVerdict, Outbox, OutboxError, Settlement};
 use crate::rng::Seed;
-use crate::transport::Transport;
-use crate::transport::mail::Mailer;
+use crate::transport::{MailTransport, Transport};
 
 /// What an attempt works with.
 #[derive(Clone, Debug)]
@@ -28,7 +27,7 @@ pub struct Bench {
     /// How webhooks are sent.
     pub transport: Arc<dyn Transport>,
     /// How mails are sent.
-    pub mailer: Arc<Mailer>,
+    pub mailer: Arc<dyn MailTransport>,
     /// The source of jitter.
     pub seed: Seed,
     /// How long exhausted deliveries gather before they are mailed.

@@ -8,7 +8,7 @@ use crate::ids::DeliveryId;
 use crate::message::notice::{self, NoticeLine};
 use crate::message::{Endpoint, Mail, MailState};
 use crate::outbox::{DigestEntry, DueMail, MailVerdict, NewMail, OutboxError, Settlement};
-use crate::transport::mail::MailError;
+use crate::transport::MailError;
 
 /// Works on a row of the mail lane once: composes a digest, or sends a mail.
 ///

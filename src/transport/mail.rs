@@ -18,6 +18,8 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 
+use super::MailTransport;
+use crate::clock::BoxFuture;
 use crate::message::{Mail, RetryPolicy, SmtpSecurity, SmtpTarget};
 use crate::secret::Redactor;
 
@@ -115,23 +117,8 @@ impl Mailer {
         Ok(Mailer { from, server, timeout: settings.timeout })
     }
 
-    /// Whether there is a server to send to; without one, mails are to be kept.
-    pub fn is_configured(&self) -> bool {
-        self.server.is_some()
-    }
-
-    /// The sender's domain: where Message-IDs say they come from.
-    pub fn domain(&self) -> &str {
-        self.from.domain()
-    }
-
-    /// Sends `mail` once. At completion with `Ok` the server has taken responsibility for it.
-    ///
-    /// # Errors
-    /// [`MailError`]. After one that is temporary the server may still have taken the mail, where the connection
-    /// broke behind the final dot: the next attempt carries the same Message-ID. The same holds when the future is
-    /// dropped, or the process dies.
-    pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    /// See [`MailTransport::send`].
+    async fn hand_over(&self, mail: &Mail) -> Result<(), MailError> {
         let Some(server) = &self.server else {
             return Err(MailError::temporary("no smtp server is configured"));
         };
@@ -147,6 +134,20 @@ impl Mailer {
         // The mail is accepted; whether the server says goodbye changes nothing.
         let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
         Ok(())
+    }
+}
+
+impl MailTransport for Mailer {
+    fn is_configured(&self) -> bool {
+        self.server.is_some()
+    }
+
+    fn domain(&self) -> &str {
+        self.from.domain()
+    }
+
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), MailError>> {
+        Box::pin(self.hand_over(mail))
     }
 }
 
