@@ -3,6 +3,7 @@
 //! A filter may want what is rare. Where that is known beforehand, as of deliveries that are waiting, in flight or did not
 //! arrive, only those are looked at; else a page ends after a while, maybe with nothing, and its cursor goes on from there.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::Core;
@@ -79,10 +80,11 @@ impl Core {
             }
             return page(newest_first(numbers), limit, wanted);
         }
-        // Journeys never go, and their numbers have few gaps.
-        let newest = self.table.page_back(&keys::journey(0), &keys::journey(cursor.saturating_add(1)), 1)?.pop();
-        let newest = newest.and_then(|(key, _)| keys::number(&key)).unwrap_or_default();
-        page((1..=newest).rev(), limit, wanted)
+        // By what there is, not number by number: each crash leaves a gap of thousands.
+        let mut failed = None;
+        let numbers = self.downwards(keys::journey, 0..cursor.saturating_add(1), limit.saturating_add(1), &mut failed);
+        let page = page(numbers, limit, wanted)?;
+        failed.map_or(Ok(page), Err)
     }
 
     pub(super) fn events(
@@ -163,21 +165,35 @@ impl Core {
         wanted: impl FnMut(u64) -> Result<Option<Delivery>, OutboxError>,
     ) -> Result<Page<Delivery>, OutboxError> {
         let (floor, _) = self.archive.floors();
-        let (mut end, mut failed) = (cursor.saturating_add(1), None);
-        let chunks = std::iter::from_fn(|| {
-            let keys = self.table.page_back(&keys::unhappy(floor), &keys::unhappy(end), CHUNK);
-            let ids: Vec<u64> = match keys {
-                Ok(keys) => keys.iter().filter_map(|(key, _)| keys::number(key)).collect(),
+        let mut failed = None;
+        let page =
+            page(self.downwards(keys::unhappy, floor..cursor.saturating_add(1), CHUNK, &mut failed), limit, wanted)?;
+        failed.map_or(Ok(page), Err)
+    }
+
+    /// The numbers within `range` that have a row under `key`, the last first, read some at a time. Ends where reading
+    /// fails, and leaves the reason.
+    fn downwards(
+        &self,
+        key: fn(u64) -> Vec<u8>,
+        range: Range<u64>,
+        some: usize,
+        failed: &mut Option<OutboxError>,
+    ) -> impl Iterator<Item = u64> {
+        let mut end = range.end;
+        let chunks = std::iter::from_fn(move || {
+            let rows = match self.table.page_back(&key(range.start), &key(end), some.min(CHUNK)) {
+                Ok(rows) => rows,
                 Err(error) => {
-                    failed = Some(error);
+                    *failed = Some(error);
                     return None;
                 }
             };
-            end = ids.iter().copied().min()?;
-            Some(newest_first(ids))
+            let numbers: Vec<u64> = rows.iter().filter_map(|(key, _)| keys::number(key)).collect();
+            end = numbers.iter().copied().min()?;
+            Some(newest_first(numbers))
         });
-        let page = page(chunks.flatten(), limit, wanted)?;
-        failed.map_or(Ok(page), Err)
+        chunks.flatten()
     }
 
     /// The segments of the archive in which something pending came to be.
