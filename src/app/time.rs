@@ -50,11 +50,13 @@ impl App {
         }
         let mut told = Stopwatch::start();
         loop {
-            self.quiet().await;
+            // A clock that runs may pass `to` by itself while there is no end of work: what falls due later is not waited for.
+            let passed = || self.clock.now() >= to && !self.owes_by(&self.outbox.horizon(), to);
+            self.until(|| passed() || self.is_quiet()).await;
             // Deadlines that only a script fires are its to wait for.
             let kinds = if self.firing == Firing::ByCaller { &[] } else { self.own_deadlines() };
             match self.next_due(kinds) {
-                Some(due) if due < to => self.forward(due),
+                Some(due) if due < to && self.clock.now() < to => self.forward(due),
                 _ => break,
             }
             if told.elapsed() > TELL_EVERY {
@@ -63,7 +65,8 @@ impl App {
             }
         }
         self.forward(to);
-        self.started().await;
+        // All that is due by then has been started.
+        self.until(|| !self.owes_by(&self.outbox.horizon(), to)).await;
         self.keep_position().await;
         self.tell_clock();
         Ok(())
@@ -99,6 +102,7 @@ impl App {
             let now = self.clock.now();
             self.outbox.expire(now).await?;
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
                 _ = async { tokio::join!(self.clock.sleep_until(now + EXPIRE_EVERY), real_sleep(EXPIRE_PAUSE)) } => {}
             }
@@ -107,13 +111,12 @@ impl App {
 
     /// Waits until nothing is due and nothing is under way: the clock can move without skipping anything.
     pub async fn quiet(&self) {
-        let still = |horizon: &Horizon| !self.owes_by(horizon, self.clock.now()) && !under_way(horizon);
-        self.until(|| !self.is_busy() && still(&self.outbox.horizon())).await;
+        self.until(|| self.is_quiet()).await;
     }
 
-    /// Waits until all that is due has been started.
-    async fn started(&self) {
-        self.until(|| !self.owes_by(&self.outbox.horizon(), self.clock.now())).await;
+    fn is_quiet(&self) -> bool {
+        let still = |horizon: &Horizon| !self.owes_by(horizon, self.clock.now()) && !under_way(horizon);
+        !self.is_busy() && still(&self.outbox.horizon())
     }
 
     /// Waits until `due`, or until anything in the outbox changes.
@@ -124,6 +127,7 @@ impl App {
             return;
         }
         tokio::select! {
+                biased;
             () = self.clock.sleep_until(due) => {}
             _ = changed.changed() => {}
         }
@@ -146,6 +150,7 @@ impl App {
                 return;
             }
             let told = tokio::select! {
+                biased;
                 told = changed.changed() => told,
                 told = endpoints.changed() => told,
                 told = agenda.changed() => told,

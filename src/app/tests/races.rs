@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::clock::real_sleep;
 use crate::message::Endpoint;
 use crate::provider::DeadlineKind;
 
@@ -222,4 +223,32 @@ async fn a_deadline_waits_for_a_flow_that_is_not_configured() {
     let journey = running.app.outbox.journey(id).expect("a read").expect("it is there");
     assert_eq!(provider::view(&journey).state, "passed");
     assert_eq!(running.app.outbox.ledger().events, 4, "once");
+}
+
+/// Whatever it is sent, it says no, a second later.
+#[derive(Debug)]
+struct Overloaded;
+
+impl Transport for Overloaded {
+    fn send<'a>(&'a self, _: &'a Endpoint, _: &'a Message) -> BoxFuture<'a, Outcome> {
+        Box::pin(async {
+            real_sleep(Duration::from_secs(1)).await;
+            Outcome { status: Some(500), ..Outcome::default() }
+        })
+    }
+}
+
+/// A fast clock that was advanced under load passed the instant by itself, and whoever had advanced it waited until nothing
+/// was under way any more: with retries that fall due at once, or more of the schedule than can be sent, for good.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_runs_is_advanced_even_if_there_is_no_end_of_work() {
+    let retry = RetryPolicy { gaps: vec![Duration::ZERO; 1_000], jitter: 0.0 };
+    let clock = ClockMode::Scaled { rate: 60.0 };
+    let parts = Parts { clock, ..parts(vec![Endpoint { retry, ..endpoint("overloaded") }]) };
+    let running = start_with(parts, Arc::new(Overloaded)).await.expect("it starts");
+    let id = begin(&running, "KYC-1").await;
+    does(&running, id, r#"{"do":"submit_step","step":"1"}"#).await.expect("legal");
+    let to = running.app.now() + Duration::from_secs(10);
+    in_time(running.app.advance(to)).await.expect("forward");
+    assert!(running.app.now() >= to);
 }
