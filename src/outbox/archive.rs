@@ -15,6 +15,8 @@ mod mark;
 mod opened;
 mod recover;
 pub(in crate::outbox) mod segment;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
