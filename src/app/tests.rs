@@ -1,7 +1,6 @@
 //! The application over a scripted network and a clock that stands still: whole stories, without a socket.
 
 mod races;
-mod sim;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,7 @@
 //! The integration tests, as one binary: it links once, and `cargo test --test it house` picks a part.
 //!
-//! Everything here is black-box: the real binary, port 0, scripted receivers. Nothing sleeps for a fixed time.
+//! Everything here is black-box: the real binary, port 0, scripted receivers; and the simulator, which embeds the library
+//! in a world of its own. Nothing sleeps for a fixed time.
 
 mod api;
 mod browser;
@@ -23,4 +24,5 @@ mod replay;
 mod retry;
 mod schedule;
 mod secrets;
+mod sim;
 mod support;
