@@ -29,6 +29,7 @@ use crate::clock::Timestamp;
 use crate::outbox::record::{Frame, FrameKey, Place};
 use mark::Mark;
 use opened::Opened;
+pub(in crate::outbox) use opened::{WRITERS_PATIENCE, patiently};
 pub(in crate::outbox) use recover::open;
 use segment::{HEADER, Span, Summary};
 
@@ -265,8 +266,9 @@ impl Appender {
 
     fn rotate(&mut self) -> io::Result<()> {
         let mut entries: Vec<_> = self.archive.read().latest.iter().map(|(hash, offset)| (*hash, *offset)).collect();
-        segment::write_index(&self.archive.dir, self.segment, &self.summary, &mut entries)?;
-        let file = Arc::new(segment::create(&self.archive.dir, self.segment + 1)?);
+        let (dir, number, summary) = (&self.archive.dir, self.segment, &self.summary);
+        patiently(WRITERS_PATIENCE, || segment::write_index(dir, number, summary, &mut entries))?;
+        let file = Arc::new(patiently(WRITERS_PATIENCE, || segment::create(dir, number + 1))?);
         let mut shelf = self.archive.write();
         shelf.sealed.insert(self.segment, self.summary);
         shelf.active = self.segment + 1;

@@ -19,6 +19,9 @@ const OPEN: usize = 8;
 /// How long a reader waits for a descriptor before it gives up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The same of the threads that write, which nobody else waits for.
+pub(in crate::outbox) const WRITERS_PATIENCE: Duration = Duration::from_secs(10);
+
 const AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 /// "Too many open files", of the system and of this process.
@@ -64,20 +67,20 @@ impl Opened {
     }
 
     fn open(&self, dir: &Path, number: u32) -> io::Result<Option<Sealed>> {
-        let waiting = Stopwatch::start();
-        loop {
-            let opened = File::open(segment::path(dir, number))
-                .and_then(|file| Ok(Sealed { number, file, index: Index::open(dir, number)? }));
-            match opened {
-                Ok(sealed) => return Ok(Some(sealed)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) if is_no_descriptor(&error) && waiting.elapsed() < PATIENCE => {
-                    // Those that rest here are the first to give theirs up.
-                    self.latest().clear();
-                    std::thread::sleep(AGAIN_AFTER);
+        let opened = patiently(PATIENCE, || {
+            let file = File::open(segment::path(dir, number));
+            let opened = file.and_then(|file| Ok(Sealed { number, file, index: Index::open(dir, number)? }));
+            // Those that rest here are the first to give theirs up.
+            opened.inspect_err(|error| {
+                if is_no_descriptor(error) {
+                    self.latest().clear()
                 }
-                Err(error) => return Err(error),
-            }
+            })
+        });
+        match opened {
+            Ok(sealed) => Ok(Some(sealed)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -87,6 +90,41 @@ impl Opened {
     }
 }
 
+/// Opens, again and again for so long, while the process has no descriptor left: others give theirs back soon.
+pub(in crate::outbox) fn patiently<T>(within: Duration, mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let waiting = Stopwatch::start();
+    loop {
+        match open() {
+            Err(error) if is_no_descriptor(&error) && waiting.elapsed() < within => std::thread::sleep(AGAIN_AFTER),
+            other => return other,
+        }
+    }
+}
+
 fn is_no_descriptor(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_is_waited_for_and_other_troubles_are_told_at_once() {
+        let fails = |code: i32, times: u32, within: Duration| {
+            let mut tries = 0;
+            let came = patiently(within, || {
+                tries += 1;
+                if tries <= times { Err(io::Error::from_raw_os_error(code)) } else { Ok(()) }
+            });
+            (came.map_err(|error| error.raw_os_error()), tries)
+        };
+        for code in NO_DESCRIPTOR {
+            assert_eq!(fails(code, 3, Duration::from_secs(60)), (Ok(()), 4));
+            let (came, tries) = fails(code, u32::MAX, AGAIN_AFTER * 4);
+            assert_eq!(came, Err(Some(code)));
+            assert!(tries > 1);
+        }
+        assert_eq!(fails(5, 3, Duration::from_secs(60)), (Err(Some(5)), 1));
+    }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::Core;
 use super::recover::said;
 use crate::outbox::OutboxError;
-use crate::outbox::archive::segment;
+use crate::outbox::archive::{WRITERS_PATIENCE, patiently, segment};
 use crate::outbox::record::{self, Meta, keys};
 
 /// Changes gather for so long.
@@ -43,6 +43,11 @@ impl TreeFiles {
 
     /// Tells the disk to keep what sled has flushed.
     pub(super) fn sync(&mut self) -> io::Result<()> {
+        patiently(WRITERS_PATIENCE, || self.sync_blobs())?;
+        self.db.sync_data()
+    }
+
+    fn sync_blobs(&mut self) -> io::Result<()> {
         let mut found = BTreeSet::new();
         let mut fresh = false;
         for entry in fs::read_dir(&self.blobs)? {
@@ -62,7 +67,7 @@ impl TreeFiles {
             segment::sync_dir(&self.blobs)?;
         }
         self.synced = found;
-        self.db.sync_data()
+        Ok(())
     }
 }
 
