@@ -18,6 +18,11 @@ use crate::transport::resolve::{Guard, Resolver, Rules};
 /// So long the first family of a name's addresses is tried alone.
 const HEAD_START: Duration = Duration::from_millis(300);
 
+/// "Too many open files", of the system and of this process.
+const NO_DESCRIPTOR: [i32; 2] = [23, 24];
+
+const AGAIN_AFTER: Duration = Duration::from_millis(5);
+
 /// A connection to `place` for a request to `path`.
 ///
 /// # Errors
@@ -106,13 +111,26 @@ async fn race(
 }
 
 async fn connect(addr: SocketAddr, source_ip: Option<IpAddr>) -> Result<TcpStream, io::Error> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = socket(|| if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }).await?;
     if let Some(source) = source_ip {
         socket.bind(SocketAddr::new(source, 0))?;
     }
     let stream = socket.connect(addr).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// A socket, as soon as there is one: that this process has no descriptor left is not the endpoint's fault, and others
+/// give theirs back soon. The attempt's deadline bounds the wait.
+async fn socket<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match open() {
+            Err(error) if error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code)) => {
+                real_sleep(AGAIN_AFTER).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +168,18 @@ mod tests {
         let stream = in_turn(addrs(&["127.0.0.1"]), port, Some(source), AT_MOST).await.expect("a connection");
         assert_eq!(stream.local_addr().expect("bound").ip(), source);
         assert!(stream.nodelay().expect("a socket"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_descriptor_is_waited_for() {
+        for (code, tries) in [(23, 4), (24, 4), (13, 1)] {
+            let mut tried = 0;
+            let came = socket(|| {
+                tried += 1;
+                if tried <= 3 { Err(io::Error::from_raw_os_error(code)) } else { Ok(()) }
+            });
+            assert_eq!((came.await.is_ok(), tried), (tries == 4, tries), "{code}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
