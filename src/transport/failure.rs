@@ -8,6 +8,7 @@ use std::io;
 
 use rustls::CertificateError;
 
+use super::plain::HeadTooLarge;
 use super::resolve::Unresolved;
 use crate::message::ErrorClass;
 
@@ -29,6 +30,9 @@ pub fn classify(error: &(dyn Error + 'static), stage: Stage) -> (ErrorClass, Str
     let told = |class: ErrorClass, text: &str| (class, text.to_owned());
     if let Some(unresolved) = find::<Unresolved>(&causes) {
         return (class_of_unresolved(unresolved), unresolved.to_string());
+    }
+    if let Some(large) = find::<HeadTooLarge>(&causes) {
+        return (ErrorClass::BodyTooLarge, large.to_string());
     }
     if let Some(tls) = find::<rustls::Error>(&causes) {
         return (ErrorClass::Tls, tls_text(tls));

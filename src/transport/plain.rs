@@ -24,6 +24,7 @@ use ::http::{Method, Uri};
 use bytes::Bytes;
 use http_body_util::Full;
 
+pub(super) use self::line::HeadTooLarge;
 use self::line::{Broken, Line, Request};
 use self::pool::{Place, Pools, Resting};
 use super::answer::{Answer, End};

@@ -9,7 +9,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use ::http::Version;
@@ -18,13 +18,22 @@ use futures_util::task::AtomicWaker;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::clock::Stopwatch;
 use crate::transport::answer::Answer;
+
+/// So many bytes may come before the final status head is whole, interim answers (1xx) included. Reading those is work that
+/// nothing else bounds: a peer that never stops sending them would keep a thread from all other attempts.
+const BEFORE_HEAD: usize = 64 * 1024;
+
+/// More than [`BEFORE_HEAD`] came, and still no final status head.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer's headers are larger than what is read")]
+pub(in crate::transport) struct HeadTooLarge;
 
 /// What goes out.
 pub(in crate::transport) type Request = ::http::Request<Full<Bytes>>;
@@ -33,7 +42,7 @@ pub(in crate::transport) type Request = ::http::Request<Full<Bytes>>;
 pub(super) struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it has ended.
-    connection: Option<http1::Connection<Wire, Full<Bytes>>>,
+    connection: Option<http1::Connection<TokioIo<Wire>, Full<Bytes>>>,
     /// Whether the last answer was of HTTP/1.1. To a peer of HTTP/1.0 the next request would be put differently.
     current: bool,
     bell: Arc<Bell>,
@@ -54,7 +63,7 @@ impl Line {
     /// A line over a fresh connection.
     pub(super) async fn open(stream: TcpStream) -> Result<Box<Line>, hyper::Error> {
         let bell = Arc::new(Bell::default());
-        let wire = Wire { stream: TokioIo::new(stream), bell: Arc::clone(&bell) };
+        let wire = TokioIo::new(Wire { stream, bell: Arc::clone(&bell) });
         // Bodies are small: copying one beside the head is cheaper than a write of two pieces.
         let (sender, connection) = http1::Builder::new().writev(false).handshake(wire).await?;
         let waker = Waker::from(Arc::clone(&bell));
@@ -73,6 +82,7 @@ impl Line {
         let mut response = pin!(self.sender.try_send_request(request));
         let mut body: Option<Incoming> = None;
         let Line { connection, current, bell, waker, .. } = self;
+        bell.before_head.store(BEFORE_HEAD, Ordering::Relaxed);
         std::future::poll_fn(|cx| {
             bell.task.register(cx.waker());
             let mut ringing = Context::from_waker(waker);
@@ -88,6 +98,7 @@ impl Line {
                     match response.as_mut().poll(&mut quiet) {
                         Poll::Ready(Ok(response)) => {
                             let (head, incoming) = response.into_parts();
+                            bell.before_head.store(usize::MAX, Ordering::Relaxed);
                             *current = head.version == Version::HTTP_11;
                             answer.begin(head.status, head.headers, watch);
                             body = Some(incoming);
@@ -151,6 +162,8 @@ struct Bell {
     task: AtomicWaker,
     /// Whether the line has rested since it was last read.
     rested: AtomicBool,
+    /// How many bytes may still come before the final status head; beside [`BEFORE_HEAD`] it is beyond all bounds.
+    before_head: AtomicUsize,
 }
 
 impl Wake for Bell {
@@ -165,7 +178,7 @@ impl Wake for Bell {
 
 /// The stream below a connection.
 struct Wire {
-    stream: TokioIo<TcpStream>,
+    stream: TcpStream,
     bell: Arc<Bell>,
 }
 
@@ -173,7 +186,7 @@ impl Wire {
     /// The runtime hears of what came with some delay, and tells of nothing until then; so the socket is asked. A
     /// connection reads before it takes a request over, and an error at that point hands the request back.
     fn still_silent(&self) -> io::Result<()> {
-        match SockRef::from(self.stream.inner()).peek(&mut [MaybeUninit::uninit()]) {
+        match SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error),
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -182,18 +195,26 @@ impl Wire {
     }
 }
 
-impl Read for Wire {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+impl AsyncRead for Wire {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
         if wire.bell.rested.load(Ordering::Relaxed) {
             wire.bell.rested.store(false, Ordering::Relaxed);
             wire.still_silent()?;
         }
-        Pin::new(&mut wire.stream).poll_read(cx, buf)
+        let left = wire.bell.before_head.load(Ordering::Relaxed);
+        if left == 0 {
+            return Poll::Ready(Err(io::Error::other(HeadTooLarge)));
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut wire.stream).poll_read(cx, buf);
+        let came = buf.filled().len() - before;
+        wire.bell.before_head.store(left.saturating_sub(came), Ordering::Relaxed);
+        read
     }
 }
 
-impl Write for Wire {
+impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
     }
