@@ -26,3 +26,4 @@ mod schedule;
 mod secrets;
 mod sim;
 mod support;
+mod zoo;

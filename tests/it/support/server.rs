@@ -87,6 +87,11 @@ impl Server {
         self.address
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks for `path`. Panics with all output when no answer comes.
     pub(crate) fn get(&self, path: &str) -> Response {
         self.ask("GET", path, &[], b"")

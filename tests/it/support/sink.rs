@@ -6,11 +6,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use understudy::clock::Stopwatch;
 
 use super::arrivals::Arrivals;
 use super::http::{Headers, header, read_body, read_head};
 use super::listener::Listener;
+
+/// The pause of a sink that drips.
+const BETWEEN_DRIPS: Duration = Duration::from_millis(40);
 
 /// One request as it came off the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +51,12 @@ pub(crate) enum Answer {
     Full(u16, BTreeMap<String, String>, Vec<u8>),
     /// Writes these bytes as they are, whatever they mean, and closes.
     Raw(Vec<u8>),
+    /// Writes the first bytes at once and the others one by one, slowly, until they end or the client goes away.
+    Drip(Vec<u8>, Vec<u8>),
+    /// Writes the first bytes once, and the others again and again until the client goes away.
+    Forever(Vec<u8>, Vec<u8>),
+    /// Writes these bytes and breaks the connection with a reset.
+    Reset(Vec<u8>),
     /// Closes without an answer.
     HangUp,
     /// Never answers: holds the connection until the client or the sink ends.
@@ -126,6 +136,27 @@ fn converse(
             }
             Answer::Full(status, headers, body) => write_answer(&mut writer, status, &headers, &body)?,
             Answer::Raw(bytes) => return writer.write_all(&bytes).and_then(|()| close(&writer)),
+            Answer::Drip(first, rest) => {
+                writer.write_all(&first)?;
+                for byte in rest {
+                    if gone_within(&writer, BETWEEN_DRIPS)? {
+                        return Ok(());
+                    }
+                    writer.write_all(&[byte])?;
+                }
+                return close(&writer);
+            }
+            Answer::Forever(first, again) => {
+                writer.write_all(&first)?;
+                loop {
+                    writer.write_all(&again)?;
+                }
+            }
+            Answer::Reset(bytes) => {
+                // With nothing to linger for, the last descriptor's end is a reset.
+                SockRef::from(&writer).set_linger(Some(Duration::ZERO))?;
+                return writer.write_all(&bytes);
+            }
             Answer::HangUp => return close(&writer),
             Answer::Hang => return reader.read_to_end(&mut Vec::new()).map(drop),
         }

@@ -113,6 +113,20 @@ pub(crate) fn items(server: &Server, path: &str) -> Vec<Value> {
     page["items"].as_array().unwrap_or_else(|| panic!("{path} is a list: {page}")).clone()
 }
 
+/// The items of all pages of the list at `path`, which has a query. A page may hold fewer than its limit.
+#[track_caller]
+pub(crate) fn all_items(server: &Server, path: &str) -> Vec<Value> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let mut page = ok(server, &format!("{path}{cursor}"));
+        all.append(page["items"].as_array_mut().unwrap_or_else(|| panic!("{path} is a list")));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
 /// The only delivery of an event, with its tries.
 #[track_caller]
 pub(crate) fn delivery_of(server: &Server, event: &Value) -> Value {
