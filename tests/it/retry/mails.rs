@@ -1,4 +1,5 @@
-//! The mail about what was given up: when, to whom, about what; and what becomes of it where mail servers misbehave.
+//! The mail about what was given up: when, to whom, about what. What becomes of it where
+//! mail servers misbehave is told in [`crate::zoo`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use super::{deliveries, email};
 use crate::support::server::Server;
 use crate::support::sink::{Answer, Received, Sink};
-use crate::support::smtp::{Mail, Reply, SmtpSink, Stage};
+use crate::support::smtp::{Mail, SmtpSink};
 use crate::support::steps::{advance, items, ledger, manual, one_event, passed, settle, webhook};
 
 const CONTACTS: &str = "error_emails = [\"ops@example.com\", \"dev@example.com\"]";
@@ -120,74 +121,6 @@ fn e2_what_exhausts_after_a_digest_was_sent_is_told_in_a_mail_of_its_own() {
     let mails = smtp.mails();
     assert!(text(&mails[0]).contains("DAY-1") && !text(&mails[0]).contains("DAY-2"));
     assert!(text(&mails[1]).contains("DAY-2") && !text(&mails[1]).contains("DAY-1"));
-}
-
-#[test]
-fn e2_a_mail_server_that_is_busy_is_asked_again_with_the_same_message_id() {
-    let sink = Sink::statuses(&[500]);
-    let refusals = std::sync::atomic::AtomicU32::new(0);
-    let smtp = SmtpSink::start(move |stage| match stage {
-        Stage::Accepted if refusals.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2 => {
-            Reply::Say("451 try again later")
-        }
-        _ => Reply::Usual,
-    });
-    let dir = tempfile::tempdir().expect("a directory");
-    let hook = webhook("dead", &sink.url("/"), "error_emails = [\"ops@example.com\"]");
-    let server = Server::start(dir.path(), &manual(&(email(&smtp.url()) + &hook)));
-    one_event(&server, "BUSY-1");
-    advance(&server, "1d");
-    let mails = smtp.mails();
-    assert_eq!(mails.iter().map(|mail| mail.taken).collect::<Vec<_>>(), [false, false, true]);
-    assert!(mails.iter().all(|mail| header(mail, "Message-ID") == header(&mails[0], "Message-ID")), "E2");
-    let shown = items(&server, "/api/v1/mails");
-    assert_eq!((&shown[0]["state"], &shown[0]["attempts"]), (&"sent".into(), &3.into()), "{shown:?}");
-}
-
-#[test]
-fn e5_a_mail_that_is_refused_for_good_ends_failed_and_blocks_no_delivery() {
-    let sink = Sink::start(|request: &Received| Answer::Status(if request.path == "/dead" { 500 } else { 200 }));
-    for stage in [Stage::Greeting, Stage::MailFrom(String::new()), Stage::Recipient(String::new()), Stage::Accepted] {
-        let refused = std::mem::discriminant(&stage);
-        let smtp = SmtpSink::start(move |stage| match std::mem::discriminant(stage) == refused {
-            true => Reply::Say("550 no such mail here"),
-            false => Reply::Usual,
-        });
-        let dir = tempfile::tempdir().expect("a directory");
-        let hooks = [
-            webhook("dead", &sink.url("/dead"), "error_emails = [\"ops@example.com\"]"),
-            webhook("well", &sink.url("/well"), ""),
-        ];
-        let server = Server::start(dir.path(), &manual(&(email(&smtp.url()) + &hooks.concat())));
-        one_event(&server, "REFUSED-1");
-        advance(&server, "1d");
-        let shown = items(&server, "/api/v1/mails");
-        assert_eq!(shown.len(), 1, "{stage:?}: one mail, and none about the mail: {shown:?}");
-        assert_eq!(shown[0]["state"], "failed", "{stage:?}: {shown:?}");
-        assert!(shown[0]["error"].as_str().is_some_and(|error| error.contains("550")), "{stage:?}: {shown:?}");
-        server.await_stderr("error mail given up");
-        one_event(&server, "REFUSED-2");
-        settle(&server);
-        let ledger = ledger(&server);
-        assert_eq!(ledger["deliveries"]["delivered"], 2, "{stage:?}: {ledger}");
-        assert_eq!(ledger["mails"]["failed"], 1, "{stage:?}: {ledger}");
-    }
-}
-
-#[test]
-fn e5_a_mail_server_that_is_gone_ends_the_mail_after_its_own_retries() {
-    let sink = Sink::statuses(&[500]);
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
-    let dir = tempfile::tempdir().expect("a directory");
-    let hook = webhook("dead", &sink.url("/"), "error_emails = [\"ops@example.com\"]");
-    let server = Server::start(dir.path(), &manual(&(email(&format!("smtp://127.0.0.1:{port}")) + &hook)));
-    one_event(&server, "GONE-1");
-    advance(&server, "2d");
-    let shown = items(&server, "/api/v1/mails");
-    assert_eq!((shown.len(), &shown[0]["state"]), (1, &"failed".into()), "{shown:?}");
-    assert!(shown[0]["attempts"].as_u64() > Some(1), "it was tried again: {shown:?}");
-    ledger(&server);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 mod animals;
 mod crowd;
 mod served;
+mod smtp;
 mod tls;
 mod traffic;
 mod vitals;
