@@ -4,12 +4,13 @@
 //! between a check and a dial gains nothing. Addresses that stand in the URL need no lookup: whoever would dial one
 //! asks [`Rules::judge`].
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::reach;
 use crate::message::Reach;
@@ -17,6 +18,9 @@ use crate::message::Reach;
 /// Lookups that may run at once. Each holds a thread for as long as the system's resolver likes, even when the try
 /// that asked is over; this leaves most of the runtime's 512 blocking threads to others.
 const LOOKUPS_AT_ONCE: usize = 64;
+
+/// What a lookup that is under way will have found: `None` so long as it is.
+type Finding = watch::Receiver<Option<Vec<SocketAddr>>>;
 
 /// Why there is no address to dial.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +75,9 @@ pub(super) struct Resolver {
     rules: Rules,
     guard_own_api: Guard,
     lookups: Arc<Semaphore>,
+    /// One for each name: a name that is never answered for costs one thread, however many tries wait for it, and the
+    /// lookups of other names find room.
+    under_way: Arc<Mutex<HashMap<String, Finding>>>,
 }
 
 /// What a client's connections are for. The two never share a pool, so a connection that was made for the inbox is
@@ -85,7 +92,7 @@ pub(super) enum Guard {
 
 impl Resolver {
     pub(super) fn new(rules: Rules, guard_own_api: Guard) -> Self {
-        Resolver { rules, guard_own_api, lookups: Arc::new(Semaphore::new(LOOKUPS_AT_ONCE)) }
+        Resolver { rules, guard_own_api, lookups: Arc::new(Semaphore::new(LOOKUPS_AT_ONCE)), under_way: Arc::default() }
     }
 
     /// What its answers are judged by.
@@ -95,14 +102,56 @@ impl Resolver {
 
     /// The addresses of `host` that may be dialled, without a port.
     pub(super) async fn lookup(self, host: String) -> Result<Vec<SocketAddr>, Unresolved> {
-        let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|_| Unresolved::Unknown)?;
-        let found = tokio::task::spawn_blocking(move || -> io::Result<Vec<SocketAddr>> {
-            // The permit goes back when the thread is free, not when the try gives up waiting.
-            let _permit = permit;
-            Ok((host.as_str(), 0).to_socket_addrs()?.collect())
+        self.lookup_by(host, |host| Ok((host, 0).to_socket_addrs()?.collect())).await
+    }
+
+    /// The same, asking `find`, which may block.
+    async fn lookup_by(
+        self,
+        host: String,
+        find: impl FnOnce(&str) -> io::Result<Vec<SocketAddr>> + Send + 'static,
+    ) -> Result<Vec<SocketAddr>, Unresolved> {
+        let joined = joinable(&self.under_way(), &host);
+        let mut finding = match joined {
+            Some(finding) => finding,
+            None => {
+                let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|_| Unresolved::Unknown)?;
+                self.begin(host, permit, find)
+            }
+        };
+        let found = finding.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
+        self.admit(found.unwrap_or_default())
+    }
+
+    /// Begins a lookup, unless another try did so while this one waited for its permit.
+    fn begin(
+        &self,
+        host: String,
+        permit: OwnedSemaphorePermit,
+        find: impl FnOnce(&str) -> io::Result<Vec<SocketAddr>> + Send + 'static,
+    ) -> Finding {
+        let mut under_way = self.under_way();
+        if let Some(finding) = joinable(&under_way, &host) {
+            return finding;
+        }
+        let (tell, finding) = watch::channel(None);
+        under_way.insert(host.clone(), finding.clone());
+        drop(under_way);
+        let resolver = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let found = find(&host).unwrap_or_default();
+            // Whoever asks from here on asks anew: no answer is older than the question.
+            resolver.under_way().remove(&host);
+            // The permit goes back when the thread is free, not when a try gives up waiting.
+            drop(permit);
+            // The tries that asked may be over.
+            let _ = tell.send(Some(found));
         });
-        let found = found.await.ok().and_then(Result::ok).unwrap_or_default();
-        self.admit(found)
+        finding
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<String, Finding>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn admit(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Unresolved> {
@@ -121,6 +170,11 @@ impl Resolver {
         }
         if admitted.is_empty() { Err(refused) } else { Ok(admitted) }
     }
+}
+
+/// The lookup of `host` that is under way. One that ended without a word, as a panic would, is none.
+fn joinable(under_way: &HashMap<String, Finding>, host: &str) -> Option<Finding> {
+    under_way.get(host).filter(|finding| finding.has_changed().is_ok()).cloned()
 }
 
 impl Resolve for Resolver {
@@ -167,6 +221,39 @@ mod tests {
         let bound = resolver(&usual, Some("10.0.0.9"), Guard::Open);
         assert_eq!(admitted(&bound, &["2606:4700::1111", "8.8.8.8"]), "8.8.8.8");
         assert!(admitted(&bound, &["2606:4700::1111"]).contains("source_ip 10.0.0.9"));
+    }
+
+    #[tokio::test]
+    async fn a10_a_name_that_is_never_answered_for_leaves_room_for_others() {
+        let open = resolver(&[Reach::Loopback], None, Guard::Open);
+        let found: SocketAddr = "127.0.0.1:0".parse().expect("address");
+        let (answer, answered) = std::sync::mpsc::sync_channel::<()>(1);
+        let mut waiting = tokio::task::JoinSet::new();
+        let silent = open.clone();
+        waiting.spawn(silent.lookup_by("silent".to_owned(), move |_| {
+            answered.recv().map_err(io::Error::other)?;
+            Ok(vec![found])
+        }));
+        while open.lookups.available_permits() == LOOKUPS_AT_ONCE {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..LOOKUPS_AT_ONCE * 2 {
+            waiting.spawn(open.clone().lookup_by("silent".to_owned(), |_| Err(io::ErrorKind::Other.into())));
+        }
+        let other = open.clone().lookup_by("other".to_owned(), move |_| Ok(vec![found])).await;
+        assert_eq!(other.expect("an address"), [found]);
+        assert_eq!(open.lookups.available_permits(), LOOKUPS_AT_ONCE - 1, "one thread for the silent name");
+
+        // All of them have asked by then.
+        for _ in 0..LOOKUPS_AT_ONCE * 4 {
+            tokio::task::yield_now().await;
+        }
+        answer.send(()).expect("it is waited for");
+        for one in waiting.join_all().await {
+            assert_eq!(one.expect("the address that the one lookup found"), [found]);
+        }
+        let anew = open.clone().lookup_by("silent".to_owned(), |_| Ok(Vec::new())).await;
+        assert!(matches!(anew, Err(Unresolved::Unknown)), "an answer is never kept");
     }
 
     #[test]

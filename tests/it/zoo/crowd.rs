@@ -22,7 +22,7 @@ fn a10_nine_hundred_dead_webhooks_of_a_thousand_hold_up_none_of_the_others() {
             _ => sparse(&format!("gone-{n}"), &gone, "retry = []"),
         })
         .collect();
-    let server = Server::start(dir.path(), &config(&healthy, &hooks));
+    let server = Server::start(dir.path(), &config(&healthy.url(), &hooks));
     let before = healthy.lateness(&server, "live", 20);
     let journeys = 6;
     let beside = healthy.lateness(&server, "sandbox", journeys);

@@ -10,6 +10,7 @@
 
 mod animals;
 mod crowd;
+mod names;
 mod served;
 mod smtp;
 mod tls;

@@ -19,8 +19,8 @@ const GAP: TimeDelta = TimeDelta::milliseconds(500);
 /// Memory may grow by so much while the animals are served, in KiB.
 const GROWTH_KIB: u64 = 16 * 1024;
 
-/// A real clock, attempts of a second, and a healthy webhook in each of both environments; `more` follows it.
-pub(super) fn config(healthy: &Healthy, more: &str) -> String {
+/// A real clock, attempts of a second, and a webhook at `healthy` in each of both environments; `more` follows it.
+pub(super) fn config(healthy: &str, more: &str) -> String {
     let mut config = String::from(
         r#"
 seed = 20261121
@@ -38,8 +38,7 @@ processing = "1h"
     for environment in ["sandbox", "live"] {
         config.push_str(&format!(
             "[[webhook]]\nname = \"healthy-{environment}\"\nenvironment = \"{environment}\"\ntypes = [\"*\"]\n\
-             url = \"{}\"\ntimeout = \"10s\"\nretry = []\n",
-            healthy.url()
+             url = \"{healthy}\"\ntimeout = \"10s\"\nretry = []\n"
         ));
     }
     config + more
@@ -63,7 +62,7 @@ fn a3_a5_a6_a10_q1_every_fault_gets_its_verdict_in_time_and_costs_nobody_else_an
         })
         .collect();
     let hooks: String = animals.iter().map(|(animal, cage)| sparse(&animal.name, &cage.url(), "")).collect();
-    let mut command = Server::command(dir.path(), &config(&healthy, &hooks));
+    let mut command = Server::command(dir.path(), &config(&healthy.url(), &hooks));
     command.env("SSL_CERT_FILE", authority.file(dir.path()));
     let server = Server::ready(command).unwrap_or_else(|report| panic!("{report}"));
     let bare = descriptors(&server);

@@ -27,7 +27,18 @@ pub(super) struct Healthy {
 }
 
 impl Healthy {
+    /// Connections are kept.
     pub(super) fn start() -> Healthy {
+        Healthy::answering(Answer::Status(200))
+    }
+
+    /// Each connection is closed after its answer.
+    pub(super) fn start_closing() -> Healthy {
+        let close = BTreeMap::from([("Connection".to_owned(), "close".to_owned())]);
+        Healthy::answering(Answer::Full(200, close, Vec::new()))
+    }
+
+    fn answering(answer: Answer) -> Healthy {
         let watch = Stopwatch::start();
         let arrived = Arc::new(Arrivals::new());
         let noted = Arc::clone(&arrived);
@@ -35,7 +46,7 @@ impl Healthy {
             let body: Value = serde_json::from_slice(&request.body).expect("a body is JSON");
             let id = body["body"]["eventId"].as_str().expect("a body has its event's id").to_owned();
             noted.push(|_| (id, watch.elapsed()));
-            Answer::Status(200)
+            answer.clone()
         });
         Healthy { sink, arrived, watch }
     }
@@ -43,6 +54,11 @@ impl Healthy {
     /// Where it takes the events of steady traffic.
     pub(super) fn url(&self) -> String {
         self.sink.url("/")
+    }
+
+    /// The port of its address, for those who have another name for it.
+    pub(super) fn port(&self) -> u16 {
+        self.sink.address().port()
     }
 
     /// Plays so many journeys at an even pace, waits until all of their events are here, and gives how late the
