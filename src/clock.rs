@@ -391,6 +391,22 @@ mod tests {
     }
 
     #[test]
+    fn a_wall_clock_that_is_stepped_ahead_is_followed_and_one_that_is_set_back_is_not() {
+        let hours = |n| Duration::from_secs(3_600 * n);
+        let check = |n: u64, at: Timestamp, follows: bool| {
+            let mut anchor = Anchor { mode: ClockMode::Real, at, real: real_now() };
+            let (before, seen) = (wall_now(), read(&mut anchor));
+            assert_eq!(seen >= before && seen.since(before) < hours(1), follows, "{n} hours: {at} became {seen}");
+            assert!(seen >= at && read(&mut anchor) >= seen, "{n} hours: time never goes back");
+        };
+        for n in [1, 24, 24 * 400] {
+            // Ours is so far behind the wall, as after a step ahead; then ahead of it, as after one back.
+            check(n, wall_now().minus(hours(n)), true);
+            check(n, wall_now() + hours(n) + hours(1), false);
+        }
+    }
+
+    #[test]
     fn a_manual_clock_stands_still_and_refuses_to_go_back() {
         let start = at("2026-11-20T08:00:00Z");
         let clock = ProviderClock::new(ClockMode::Manual, Some(start));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::support::server::Server;
 use crate::support::sink::Sink;
 use crate::support::steps::{advance, delivery_of, does, items, ledger, manual, ok, one_event, start, webhook};
@@ -42,4 +44,62 @@ fn d1_d6_a_restart_keeps_everything_and_repeats_no_id() {
     assert_eq!((&delivery["state"], &delivery["attempts"]), (&"delivered".into(), &2.into()), "{delivery}");
     assert_eq!(delivery["tries"][1]["started_at"], "2026-01-05T09:05:00.000Z");
     ledger(&server);
+}
+
+/// A clock that stands at `start`, or the machine's, and a webhook that nobody is behind.
+fn at(clock: &str, sink: &Sink) -> String {
+    let standing = "mode = \"manual\"\nstart = 2026-01-05T09:00:00Z";
+    let config = manual(&webhook("sink", &sink.url("/"), "retry = [\"5m\", \"5m\"]"));
+    assert!(config.contains(standing), "{config}");
+    config.replace(standing, clock)
+}
+
+#[test]
+fn a3_s1_after_a_restart_with_an_earlier_clock_time_goes_on_where_the_store_has_seen_it() {
+    let sink = Sink::statuses(&[500, 200]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &at("mode = \"manual\"\nstart = 2096-01-05T09:00:00Z", &sink));
+    let (_, event) = one_event(&server, "AHEAD-1");
+    advance(&server, "1m");
+    assert_eq!(server.terminate().code(), Some(0));
+
+    // The machine's clock is decades behind what the store has seen.
+    let server = Server::start(dir.path(), &at("mode = \"real\"", &sink));
+    server.await_stderr("the store has seen later instants than the wall clock shows");
+    let (_, later) = one_event(&server, "AHEAD-2");
+    let seen = later["created_at"].as_str().expect("an instant");
+    assert!(seen.starts_with("2096-01-05T09:0"), "time went neither back nor away: {seen}");
+    assert!(sink.await_count(2, crate::support::server::DEADLINE).is_ok(), "what is new is sent at once");
+    assert_eq!(delivery_of(&server, &event)["attempts"], 1, "A3: the retry is not due yet");
+    advance(&server, "10m");
+    settled(&server, &event, 2);
+    ledger(&server);
+}
+
+#[test]
+fn d8_after_a_restart_with_a_later_clock_what_has_fallen_due_is_made_once_and_at_once() {
+    let sink = Sink::statuses(&[500, 200]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &at("mode = \"manual\"\nstart = 2020-01-05T09:00:00Z", &sink));
+    let (_, event) = one_event(&server, "BEHIND-1");
+    advance(&server, "1m");
+    assert_eq!(server.terminate().code(), Some(0));
+
+    let server = Server::start(dir.path(), &at("mode = \"real\"", &sink));
+    assert!(sink.await_count(2, crate::support::server::DEADLINE).is_ok(), "the retry was due years ago");
+    let delivery = settled(&server, &event, 2);
+    assert!(delivery["tries"][1]["started_at"].as_str() > Some("2026"), "{delivery}");
+    assert_eq!(sink.requests().len(), 2, "one attempt for all the years");
+    ledger(&server);
+}
+
+/// The event's only delivery, which must have arrived with so many attempts, once nothing is under way.
+#[track_caller]
+fn settled(server: &Server, event: &Value, attempts: u64) -> Value {
+    // A jump begins when what is under way has ended.
+    advance(server, "1ms");
+    advance(server, "1ms");
+    let delivery = delivery_of(server, event);
+    assert_eq!((&delivery["state"], &delivery["attempts"]), (&"delivered".into(), &attempts.into()), "{delivery}");
+    delivery
 }
