@@ -53,6 +53,10 @@ impl App {
             // A clock that runs may pass `to` by itself while there is no end of work: what falls due later is not waited for.
             let passed = || self.clock.now() >= to && !self.owes_by(&self.outbox.horizon(), to);
             self.until(|| passed() || self.is_quiet()).await;
+            if self.outbox.broken().is_some() {
+                // What is due stays due: there is nothing to wait for, and the process ends.
+                return Ok(());
+            }
             // Deadlines that only a script fires are its to wait for.
             let kinds = if self.firing == Firing::ByCaller { &[] } else { self.own_deadlines() };
             match self.next_due(kinds) {

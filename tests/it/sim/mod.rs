@@ -37,6 +37,9 @@ use plan::ON_DISK;
 /// Runs, when nobody says how many.
 const RUNS: u64 = 240;
 
+/// Seeds that found something rare: a clock that was advanced over a store that had just failed turned round and round.
+const FINDS: [u64; 2] = [13_501, 18_582];
+
 /// Every so manieth run is made twice, and must trace the same.
 const TWICE: u64 = 40;
 
@@ -85,11 +88,12 @@ fn differs(seed: u64, first: &[String], second: &[String]) -> Option<String> {
 
 /// Plays seeds on every core, until one fails.
 fn batch(runs: u64) -> Sum {
-    let (next, sum) = (AtomicU64::new(1), Mutex::new(Sum::default()));
+    let (next, sum) = (AtomicU64::new(0), Mutex::new(Sum::default()));
     let work = || {
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed > runs || !sum.lock().expect("nobody panics with it").failed.is_empty() {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            let seed = FINDS.get(n as usize).copied().unwrap_or(n);
+            if n >= runs || !sum.lock().expect("nobody panics with it").failed.is_empty() {
                 return;
             }
             let twice = seed % TWICE == 0;
