@@ -17,7 +17,7 @@ use crate::outbox::{DeliveryQuery, EventRecord, JourneyQuery, OutboxError, Page,
 use crate::provider::{self, Environment, Journey};
 
 /// How long a page may look at what is not wanted.
-const LOOK_FOR: Duration = Duration::from_millis(15);
+const LOOK_FOR: Duration = Duration::from_millis(8);
 
 /// So often it looks at the watch.
 const LOOKS: usize = 32;

@@ -85,9 +85,12 @@ impl Core {
 
     /// A delivery as it is to be shown: its latest frame cannot know of a lease.
     pub(super) fn shown(&self, mut delivery: Delivery) -> Delivery {
+        if delivery.state != DeliveryState::Waiting {
+            // Most of a list: whoever delivers must not wait for who looks.
+            return delivery;
+        }
         let live = self.live();
-        if delivery.state == DeliveryState::Waiting
-            && let Some(lane) = live.lane(&delivery.webhook)
+        if let Some(lane) = live.lane(&delivery.webhook)
             && live.is_leased(Lease { lane, due: delivery.due_at, serial: delivery.id.0 })
         {
             delivery.state = DeliveryState::InFlight;
