@@ -26,9 +26,27 @@ impl JourneyId {
     /// The id of the provider's test request: 24 zeros.
     pub const ZERO: JourneyId = JourneyId([0; 12]);
 
-    /// The id of journey `number` of the run with `seed`.
+    /// The id of journey `number`, which is below 2^48, of the run with `seed`. Whoever keeps journeys by number finds
+    /// one by its id without an index: see [`JourneyId::number`].
     pub fn mint(seed: Seed, number: u64) -> Self {
-        JourneyId::drawn(seed, b"journey", &number.to_le_bytes())
+        let mut id = JourneyId::drawn(seed, b"journey", &number.to_le_bytes());
+        let hidden = number ^ id.veil();
+        id.0[6..].copy_from_slice(&hidden.to_be_bytes()[2..]);
+        id
+    }
+
+    /// The number of the journey, if [`JourneyId::mint`] made this id, with whatever seed. An id that came from elsewhere
+    /// has a number too, that of nothing or of another journey: the journey that is found by it tells, by its own id.
+    pub fn number(self) -> u64 {
+        six(self.0.last_chunk()) ^ self.veil()
+    }
+
+    /// What hides the number: ids that follow each other look as unlike as any.
+    fn veil(self) -> u64 {
+        const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut mixed = six(self.0.first_chunk()).wrapping_mul(PRIME);
+        mixed = (mixed ^ (mixed >> 29)).wrapping_mul(PRIME);
+        mixed >> 16
     }
 
     /// The id of the `visit`-th spot check of this journey: a journey of its own in the provider's eyes.
@@ -43,6 +61,11 @@ impl JourneyId {
         seed.draw(&[kind, place]).fill(&mut id);
         JourneyId(id)
     }
+}
+
+/// Six bytes as a number.
+fn six(bytes: Option<&[u8; 6]>) -> u64 {
+    bytes.into_iter().flatten().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 impl fmt::Display for JourneyId {
@@ -210,7 +233,21 @@ mod tests {
         assert_eq!(event.to_string().as_bytes()[14], b'4', "version 4 in form");
         assert_ne!(journey.spot_check(Seed(0), 1), journey.spot_check(Seed(0), 2));
         assert_eq!("d17".parse(), Ok(DeliveryId(17)));
-        insta::assert_snapshot!(format!("{journey} {event}"), @"e4cd63fd3682d9307679d8f0 bd6f1613-f2c2-4e0f-be72-c57314e4b4a0");
+        insta::assert_snapshot!(format!("{journey} {event}"), @"e4cd63fd3682c20065bb89ed 538f4445-658f-49ea-8183-069f7d4c1e54");
+    }
+
+    #[test]
+    fn a_journeys_id_tells_its_number_whatever_the_seed() {
+        for number in (0..2_000).chain([1 << 20, (1 << 40) + 12_345, (1 << 48) - 1]) {
+            for seed in [Seed(0), Seed(7), Seed(u64::MAX)] {
+                assert_eq!(JourneyId::mint(seed, number).number(), number, "of {seed}");
+            }
+        }
+        let ids: std::collections::BTreeSet<_> = (0..2_000).map(|number| JourneyId::mint(Seed(0), number)).collect();
+        assert_eq!(ids.len(), 2_000);
+        // Neither half of one says anything of the next.
+        let ends: std::collections::BTreeSet<_> = ids.iter().map(|id| (id.0[0] & 15, id.0[11] & 15)).collect();
+        assert_eq!(ends.len(), 256);
     }
 
     #[test]

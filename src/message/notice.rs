@@ -131,15 +131,15 @@ mod tests {
     All attempts are used up. As of 2026-11-20T08:31:00.000Z, undelivered:
 
     Finished Journey
-        event id    bd6f1613-f2c2-4e0f-be72-c57314e4b4a0
-        journey id  e4cd63fd3682d9307679d8f0
+        event id    538f4445-658f-49ea-8183-069f7d4c1e54
+        journey id  e4cd63fd3682c20065bb89ed
         reference   KYC-1
         attempts    4
         last error  answered 503
         given up    2026-11-20T08:30:00Z
 
     Finished Journey
-        event id    83f0aa26-ec02-42f3-847a-5150706feda9
+        event id    09cdf279-f177-4946-ab10-7af9b6c1d021
         journey id  -
         reference   -
         attempts    4

@@ -113,7 +113,7 @@ async fn a_journey_is_played_from_the_command_line() {
     let id = started["id"].as_str().expect("an id").to_owned();
     assert_eq!(server.json("journeys show ref:KYC/1").await, started, "a slash in a reference is no path");
     insta::assert_snapshot!(server.text("journeys do ref:KYC/1 submit_step step=1").await, @r"
-    journey    8d9c7863f651229690274036
+    journey    8d9c7863f6513c4f1280779d
     reference  KYC/1
     flow       onboarding (sandbox)
     created    2026-11-20T08:00:00.000Z
@@ -124,7 +124,7 @@ async fn a_journey_is_played_from_the_command_line() {
     legal      submit_step, complete, cancel, delete
 
     SEQ  EVENT          ID
-      1  Finished Step  16679a3c-c261-433a-90f6-3f7b1c9bfb10
+      1  Finished Step  b66891d7-0e83-4ddf-a156-32278591af8d
     ");
     server.text(&format!("journeys do {id} submit_step step=2")).await;
     let clock = server.text("clock advance 1h").await;

@@ -35,12 +35,14 @@ impl Did {
 }
 
 pub(in crate::http) async fn note(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if reads || !tracing::enabled!(tracing::Level::INFO) {
         return next.run(request).await;
     }
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-    let (method, path) = (request.method().clone(), app.blanked(request.uri().path()));
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let answer = next.run(request).await;
+    let path = app.blanked(uri.path());
     let did = answer.extensions().get::<Did>();
     let through = if path.starts_with("/api/") { "API" } else { "dashboard" };
     let done = match did {

@@ -127,16 +127,11 @@ pub(in crate::http) fn find(app: &App, id: &str) -> Result<Journey, Problem> {
 }
 
 fn answer_start(journey: &Journey, _: &[Message]) -> Bytes {
-    written(&shapes::journey(journey))
+    shapes::started(journey).into()
 }
 
 fn answer_stimulus(journey: &Journey, events: &[Message]) -> Bytes {
-    written(&shapes::applied(journey, events))
-}
-
-/// In one go: formatting it piece by piece would cost as much as making it.
-fn written(value: &Value) -> Bytes {
-    serde_json::to_vec(value).unwrap_or_default().into()
+    shapes::applied(journey, events).into()
 }
 
 /// What the log says; nothing of what was done before.

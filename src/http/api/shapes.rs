@@ -1,6 +1,9 @@
 //! The JSON of the control API: journeys, events, deliveries, mails. The one home of these shapes; keys may be added,
 //! none is taken away.
 
+mod typed;
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
@@ -11,44 +14,22 @@ use crate::ids::DeliveryId;
 use crate::message::{Attempt, Auth, Delivery, Endpoint, Mail, Message, Outcome, Success, Verdict};
 use crate::outbox::{Horizon, Ledger};
 use crate::portal::changes::{Change, KeyChange};
-use crate::provider::{self, Journey};
+use crate::provider::Journey;
 use crate::secret::BLANK;
 
 /// A journey.
 pub fn journey(journey: &Journey) -> Value {
-    let view = provider::view(journey);
-    let deadlines: Vec<Value> =
-        journey.deadlines.iter().map(|d| json!({ "do": d.kind.as_str(), "due_at": instant(d.due) })).collect();
-    json!({
-        "id": journey.id,
-        "reference_no": journey.reference_no,
-        "flow": journey.flow,
-        "environment": journey.environment,
-        "state": view.state,
-        "system_decision": view.system_decision,
-        "manual_decision": view.manual_decision,
-        "final_decision": view.final_decision,
-        "steps": view.steps,
-        "sequence": journey.sequence,
-        "created_at": instant(journey.created_at),
-        "deadlines": deadlines,
-        "legal": view.legal,
-    })
+    tree(&typed::Journey::of(journey))
+}
+
+/// A journey as the answer to its start, in one piece.
+pub fn started(journey: &Journey) -> Vec<u8> {
+    text(&typed::Journey::of(journey))
 }
 
 /// An event. The payload is shown as JSON; `body` is the exact text that is sent.
 pub fn event(message: &Message) -> Value {
-    let body = String::from_utf8_lossy(&message.body);
-    json!({
-        "id": message.event_id,
-        "type": message.event_type,
-        "journey_id": message.journey_id,
-        "sequence": message.sequence,
-        "environment": message.environment,
-        "created_at": instant(message.created_at),
-        "payload": serde_json::from_slice::<Value>(&message.body).unwrap_or(Value::Null),
-        "body": body,
-    })
+    tree(&typed::Event::of(message))
 }
 
 /// An event with its deliveries.
@@ -237,14 +218,25 @@ pub fn ledger(ledger: &Ledger) -> Value {
     })
 }
 
-/// What a stimulus led to.
-pub fn applied(after: &Journey, events: &[Message]) -> Value {
-    json!({ "journey": journey(after), "events": events.iter().map(event).collect::<Vec<_>>() })
+/// What a stimulus led to, in one piece.
+pub fn applied(after: &Journey, events: &[Message]) -> Vec<u8> {
+    let events = events.iter().map(typed::Event::of).collect();
+    text(&typed::Applied { events, journey: typed::Journey::of(after) })
 }
 
 /// What a resend led to.
 pub fn resent(id: DeliveryId, of: DeliveryId) -> Value {
     json!({ "id": id, "resend_of": of })
+}
+
+fn tree(shape: &impl Serialize) -> Value {
+    serde_json::to_value(shape).expect("plain data always becomes JSON")
+}
+
+fn text(shape: &impl Serialize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(1_024);
+    serde_json::to_writer(&mut text, shape).expect("plain data always becomes JSON");
+    text
 }
 
 /// An instant, RFC 3339.
@@ -260,7 +252,7 @@ mod tests {
     use crate::http::api::schema;
     use crate::ids::{EventId, JourneyId, MailId};
     use crate::message::{DeliveryState, ErrorClass, MailState, Outcome, Phases, RequestSeen, ResponseSeen};
-    use crate::provider::{Environment, ProviderKind, idwise};
+    use crate::provider::{self, Environment, ProviderKind, idwise};
     use crate::rng::Seed;
 
     /// What is sent has the members that are declared and no others.
@@ -305,7 +297,9 @@ mod tests {
         };
         check::<schema::Event>(event(&message));
         check::<schema::EventWith<String>>(event_with(&message, vec![json!("d1")]));
-        check::<schema::Applied>(applied(&started, std::slice::from_ref(&message)));
+        let read = |text: Vec<u8>| serde_json::from_slice::<Value>(&text).expect("JSON");
+        check::<schema::Applied>(read(applied(&started, std::slice::from_ref(&message))));
+        assert_eq!(read(super::started(&started)), journey(&started));
         let owed = Delivery {
             id: DeliveryId(2),
             event_id: id,

@@ -86,10 +86,6 @@ pub(in crate::outbox) fn journey(number: u64) -> Vec<u8> {
     key(b'J', &[&number.to_be_bytes()])
 }
 
-pub(in crate::outbox) fn journey_id(id: JourneyId) -> Vec<u8> {
-    key(b'I', &[&id.0])
-}
-
 pub(in crate::outbox) fn references(reference: &str, environment: Environment) -> Vec<u8> {
     let environment = match environment {
         Environment::Sandbox => 0,

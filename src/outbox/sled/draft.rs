@@ -106,15 +106,12 @@ impl Draft<'_, '_> {
         if let Some(journey) = self.journeys.get(&id).cloned().or_else(|| self.core.recent(id)) {
             return Ok(Some(journey));
         }
-        match self.view.get::<u64>("journey's number", &keys::journey_id(id))? {
-            Some(number) => Ok(self.view.get("journey", &keys::journey(number))?.map(Arc::new)),
-            None => Ok(None),
-        }
+        let journey: Option<Journey> = self.view.get("journey", &keys::journey(id.number()))?;
+        Ok(journey.filter(|journey| journey.id == id).map(Arc::new))
     }
 
     fn put_journey(&mut self, journey: &Journey, is_new: bool) {
         if is_new {
-            self.view.put_new(keys::journey_id(journey.id), &journey.number);
             let reference = keys::reference(&journey.reference_no, journey.environment, journey.number);
             self.view.put_new(reference, &());
             self.view.put_new(keys::journey(journey.number), journey);

@@ -63,11 +63,7 @@ impl Core {
         if let Some(journey) = self.recent(id) {
             return Ok(Some(Arc::unwrap_or_clone(journey)));
         }
-        let key = keys::journey_id(id);
-        match self.table.get(&key)? {
-            Some(value) => self.numbered(record::open("journey's number", &key, &value)?),
-            None => Ok(None),
-        }
+        Ok(self.numbered(id.number())?.filter(|journey| journey.id == id))
     }
 
     pub(super) fn numbered(&self, number: u64) -> Result<Option<Journey>, OutboxError> {

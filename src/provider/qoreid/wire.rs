@@ -54,12 +54,14 @@ pub fn test_event(kind: &str, dialect: Dialect) -> Option<Rendered> {
 
 fn rendered(event: &Event, subject: Subject<'_>, dialect: Dialect) -> Option<Rendered> {
     let family = event.state.product.as_str();
-    let head = || vec![("event", family.into()), ("event_type", event.kind.as_str().into())];
-    let members = match dialect {
-        Dialect::Current => [head(), vec![("data", Json::Object(body::data(event, subject)))]].concat(),
-        Dialect::Flat => [head(), body::data(event, subject)].concat(),
-        Dialect::Verifyme => vec![("type", family.into()), ("data", Json::Object(verifyme::data(event, subject)?))],
-    };
+    let mut members = vec![("event", family.into()), ("event_type", event.kind.as_str().into())];
+    match dialect {
+        Dialect::Current => members.push(("data", Json::Object(body::data(event, subject)))),
+        Dialect::Flat => members.extend(body::data(event, subject)),
+        Dialect::Verifyme => {
+            members = vec![("type", family.into()), ("data", Json::Object(verifyme::data(event, subject)?))];
+        }
+    }
     Some(Rendered { event_type: event.kind(), body: Json::Object(members).to_bytes() })
 }
 

@@ -6,7 +6,7 @@ use crate::support::http::{Response, request};
 use crate::support::program::{Ended, Program, understudy};
 
 const EVENT: &[u8] =
-    br#"{"event":"Finished Journey","body":{"eventId":"bd6f1613-f2c2-4e0f-be72-c57314e4b4a0","referenceNo":"KYC-1"}}"#;
+    br#"{"event":"Finished Journey","body":{"eventId":"538f4445-658f-49ea-8183-069f7d4c1e54","referenceNo":"KYC-1"}}"#;
 
 struct Listening {
     dir: tempfile::TempDir,
@@ -47,7 +47,7 @@ fn it_shows_what_comes_flags_duplicates_and_ends_after_so_many() {
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(lines.len(), 3, "{ended:?}");
     for line in &lines[..2] {
-        for wanted in ["/any/path", "Finished Journey", "bd6f1613-f2c2-4e0f-be72-c57314e4b4a0", "KYC-1", "200"] {
+        for wanted in ["/any/path", "Finished Journey", "538f4445-658f-49ea-8183-069f7d4c1e54", "KYC-1", "200"] {
             assert!(line.contains(wanted), "{wanted} in {line:?}");
         }
     }

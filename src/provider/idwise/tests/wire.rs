@@ -18,35 +18,35 @@ fn decisions(manual: Option<ManualDecision>) -> Decisions {
 #[test]
 fn finished_step() {
     let event = Event::FinishedStep { step_id: "1".to_owned(), step_kind: StepKind::Document };
-    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished Step","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","stepId":"1","stepType":"Document"}}"#);
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished Step","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","stepId":"1","stepType":"Document"}}"#);
 }
 
 #[test]
 fn finished_user_steps() {
     let event = Event::FinishedUserSteps { system: SystemDecision::Incomplete };
-    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished User Steps","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Incomplete"}}"#);
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished User Steps","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Incomplete"}}"#);
 }
 
 #[test]
 fn finished_journey() {
     let event = Event::FinishedJourney { system: SystemDecision::Complete };
-    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Complete"}}"#);
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"Finished Journey","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Complete"}}"#);
 }
 
 #[test]
 fn updated_journey() {
     let updated = |manual, action| rendered(Event::UpdatedJourney { decisions: decisions(manual), action });
-    insta::assert_snapshot!(updated(None, Action::StepUpdate), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":null,"finalDecision":"Refer","action":"Step Update"}}"#);
-    insta::assert_snapshot!(updated(None, Action::AmlAmend), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":null,"finalDecision":"Refer","action":"AML Amend"}}"#);
-    insta::assert_snapshot!(updated(Some(ManualDecision::Approved), Action::AmlOgmUpdate), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved","action":"AML OGM Update"}}"#);
+    insta::assert_snapshot!(updated(None, Action::StepUpdate), @r#"{"event":"Updated Journey","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":null,"finalDecision":"Refer","action":"Step Update"}}"#);
+    insta::assert_snapshot!(updated(None, Action::AmlAmend), @r#"{"event":"Updated Journey","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":null,"finalDecision":"Refer","action":"AML Amend"}}"#);
+    insta::assert_snapshot!(updated(Some(ManualDecision::Approved), Action::AmlOgmUpdate), @r#"{"event":"Updated Journey","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved","action":"AML OGM Update"}}"#);
     let decision = ManualDecision::Rejected;
     let plain = Action::ManualReview { decision, reason_code: None, steps: vec![] };
-    insta::assert_snapshot!(updated(Some(decision), plain), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Rejected","finalDecision":"Rejected","action":"Manual Review","manualReviewDetails":{"journeyReviewDecision":"Rejected","reasonCode":null,"stepReviews":[]}}}"#);
+    insta::assert_snapshot!(updated(Some(decision), plain), @r#"{"event":"Updated Journey","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Rejected","finalDecision":"Rejected","action":"Manual Review","manualReviewDetails":{"journeyReviewDecision":"Rejected","reasonCode":null,"stepReviews":[]}}}"#);
     let decision = ManualDecision::ResubmissionRequested;
     let code = || Some("RESUBMIT_\"BAD\"_QUALITÄT".to_owned());
     let steps = vec![("1".to_owned(), code()), ("2".to_owned(), None)];
     let asked = Action::ManualReview { decision, reason_code: code(), steps };
-    insta::assert_snapshot!(updated(Some(decision), asked), @r#"{"event":"Updated Journey","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Resubmission Requested","finalDecision":"Resubmission Requested","action":"Manual Review","manualReviewDetails":{"journeyReviewDecision":"Resubmission Requested","reasonCode":"RESUBMIT_\"BAD\"_QUALITÄT","stepReviews":[{"stepId":"1","reviewDecision":"Resubmit","reasonCode":"RESUBMIT_\"BAD\"_QUALITÄT"},{"stepId":"2","reviewDecision":"Resubmit","reasonCode":null}]}}}"#);
+    insta::assert_snapshot!(updated(Some(decision), asked), @r#"{"event":"Updated Journey","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Resubmission Requested","finalDecision":"Resubmission Requested","action":"Manual Review","manualReviewDetails":{"journeyReviewDecision":"Resubmission Requested","reasonCode":"RESUBMIT_\"BAD\"_QUALITÄT","stepReviews":[{"stepId":"1","reviewDecision":"Resubmit","reasonCode":"RESUBMIT_\"BAD\"_QUALITÄT"},{"stepId":"2","reviewDecision":"Resubmit","reasonCode":null}]}}}"#);
 }
 
 #[test]
@@ -57,34 +57,34 @@ fn verification_update_required() {
         trigger,
         required: required(),
     };
-    insta::assert_snapshot!(rendered(event(None, Trigger::KycRenewal)), @r#"{"event":"Verification Update Required","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Complete","manualDecision":null,"finalDecision":"Complete","trigger":"KYC Renewal","requiredSteps":[{"stepId":"1","reasonCode":"Document Expired"},{"stepId":"2","reasonCode":"Time Based"}]}}"#);
+    insta::assert_snapshot!(rendered(event(None, Trigger::KycRenewal)), @r#"{"event":"Verification Update Required","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Complete","manualDecision":null,"finalDecision":"Complete","trigger":"KYC Renewal","requiredSteps":[{"stepId":"1","reasonCode":"Document Expired"},{"stepId":"2","reasonCode":"Time Based"}]}}"#);
     let asked = Some(ManualDecision::ResubmissionRequested);
-    insta::assert_snapshot!(rendered(event(asked, Trigger::ManualReview)), @r#"{"event":"Verification Update Required","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Complete","manualDecision":"Resubmission Requested","finalDecision":"Resubmission Requested","trigger":"Manual Review","requiredSteps":[{"stepId":"1","reasonCode":"Document Expired"},{"stepId":"2","reasonCode":"Time Based"}]}}"#);
+    insta::assert_snapshot!(rendered(event(asked, Trigger::ManualReview)), @r#"{"event":"Verification Update Required","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Complete","manualDecision":"Resubmission Requested","finalDecision":"Resubmission Requested","trigger":"Manual Review","requiredSteps":[{"stepId":"1","reasonCode":"Document Expired"},{"stepId":"2","reasonCode":"Time Based"}]}}"#);
 }
 
 #[test]
 fn renewal_deadline_exceeded() {
     let deadline = "2025-09-15T00:00:00.75Z".parse().expect("an instant");
     let event = Event::RenewalDeadlineExceeded { steps: vec!["1".to_owned(), "2".to_owned()], deadline };
-    insta::assert_snapshot!(rendered(event), @r#"{"event":"KYC Renewal Deadline Exceeded","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","requiredSteps":[{"stepId":"1","renewalDeadline":"2025-09-15T00:00:00Z"},{"stepId":"2","renewalDeadline":"2025-09-15T00:00:00Z"}]}}"#);
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"KYC Renewal Deadline Exceeded","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","requiredSteps":[{"stepId":"1","renewalDeadline":"2025-09-15T00:00:00Z"},{"stepId":"2","renewalDeadline":"2025-09-15T00:00:00Z"}]}}"#);
 }
 
 #[test]
 fn aml_monitor_update() {
     let (system, previous) = (SystemDecision::Refer, SystemDecision::Complete);
-    insta::assert_snapshot!(rendered(Event::AmlMonitorUpdate { system, previous, version: 2 }), @r#"{"event":"AML Monitor Update","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","previousSystemDecision":"Complete","updatedAMLVersionNumber":2}}"#);
+    insta::assert_snapshot!(rendered(Event::AmlMonitorUpdate { system, previous, version: 2 }), @r#"{"event":"AML Monitor Update","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Refer","previousSystemDecision":"Complete","updatedAMLVersionNumber":2}}"#);
 }
 
 #[test]
 fn finished_spot_check() {
     let check = JourneyId::mint(SEED, 7).spot_check(SEED, 1);
-    insta::assert_snapshot!(rendered(Event::FinishedSpotCheck { system: SystemDecision::Complete, check }), @r#"{"event":"Finished Spot Check","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","referenceNo":"Ärztin-客-1","systemDecision":"Complete","spotCheckJourneyId":"391f4a8b86f70942858cce87"}}"#);
+    insta::assert_snapshot!(rendered(Event::FinishedSpotCheck { system: SystemDecision::Complete, check }), @r#"{"event":"Finished Spot Check","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","referenceNo":"Ärztin-客-1","systemDecision":"Complete","spotCheckJourneyId":"96d3177f8c9e48233bb18b01"}}"#);
 }
 
 #[test]
 fn manually_reviewed() {
     let event = Event::ManuallyReviewed { decisions: decisions(Some(ManualDecision::Approved)) };
-    insta::assert_snapshot!(rendered(event), @r#"{"event":"Manually Reviewed","body":{"eventId":"a6b57d51-4b8c-47f5-b54e-89945515ed30","journeyId":"e20960700e80092700b65291","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved"}}"#);
+    insta::assert_snapshot!(rendered(event), @r#"{"event":"Manually Reviewed","body":{"eventId":"9dcf1062-0ad1-4700-9b2f-bed13af90bf0","journeyId":"e20960700e80f057dfd7a630","referenceNo":"Ärztin-客-1","systemDecision":"Refer","manualDecision":"Approved","finalDecision":"Approved"}}"#);
 }
 
 #[test]
