@@ -17,6 +17,7 @@ use understudy::rng::{Draw, Seed};
 
 use super::network::{Mood, Post};
 use super::plan::{FLOW, Renewals, pick};
+use super::punctual;
 use super::witness::{Answered, Call, Key, Shown, Witness};
 
 /// In simulated time: only what waits for ever takes so long.
@@ -399,6 +400,7 @@ impl Client {
         for endpoint in endpoints.iter().filter(|endpoint| self.app.endpoints.is_paused(&endpoint.name)) {
             in_time("resume", self.app.pause_webhook(&endpoint.name, false)).await.expect("it is there");
         }
+        punctual::settles(&self.witness, &self.app).await;
         for _ in 0..3 {
             let to = self.app.now() + Duration::from_secs(9 * 3_600);
             self.advance_to(to).await;

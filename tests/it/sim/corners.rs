@@ -94,5 +94,9 @@ corners! {
     endpoint_switched_off,
     flow_missing_for_a_deadline,
     clock_leapt,
+    /// Whoever looked at the lanes saw requests leave between two looks.
+    lanes_looked_at_while_busy,
+    /// The endpoints were well again with something due to one of them.
+    backlog_settled_in_time,
     real_store_recovered_from_its_archive,
 }

@@ -21,6 +21,7 @@ use super::fuse::{Blow, Fuse, Step};
 use super::medium::Medium;
 use super::network::Network;
 use super::plan::{Plan, pick};
+use super::punctual;
 use super::store::SimOutbox;
 use super::witness::Witness;
 
@@ -153,6 +154,7 @@ impl Life<'_> {
         let first = witness.seen().lives.len() == 1;
         self.look_at_the_start(&outbox, behind, first);
         let crash_after = (!self.last && draw.chance(0.3)).then(|| Duration::from_millis(draw.below(60_000)));
+        let looks = punctual::watch(witness.clone(), app.clone());
         let mut client = Client::new(witness.clone(), app, draw.u64());
         let acts = async {
             client.find_what_is_there().await;
@@ -176,6 +178,7 @@ impl Life<'_> {
             }
             () = real_sleep(crash_after.unwrap_or_default()), if crash_after.is_some() => Some(End::Crashed),
             () = acts => None,
+            () = looks => Some(End::Crashed),
         };
         match ended {
             Some(End::Died(fatal)) => {

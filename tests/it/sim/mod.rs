@@ -20,6 +20,7 @@ mod life;
 mod medium;
 mod network;
 mod plan;
+mod punctual;
 mod store;
 mod witness;
 
