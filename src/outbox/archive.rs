@@ -232,12 +232,14 @@ impl Appender {
             return Err(io::Error::other("a frame is longer than what can be read back"));
         }
         let written = self.file.write_all_at(&self.buffer, u64::from(self.length));
-        if let Err(error) = written.and_then(|()| self.file.sync_data()) {
-            // Whoever asked is told that it failed: the next start must not find it in what the disk forgot.
+        let synced = written.and_then(|()| self.file.sync_data());
+        if let Err(error) = synced.and_then(|()| self.mark.set(number)) {
+            // Whoever asked is told that it failed: the next start must not find it, and nothing may say that it was there.
             let _ = self.file.set_len(u64::from(self.length)).and_then(|()| self.file.sync_data());
+            let _ = self.mark.set(number.saturating_sub(1));
             return Err(error);
         }
-        self.mark.set(number)
+        Ok(())
     }
 
     /// Lets readers find what was synced.
