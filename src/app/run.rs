@@ -330,7 +330,8 @@ impl Running {
             () = self.app.writes.wait() => {}
             () = &mut deadline, if !deadline.is_elapsed() => {}
         }
-        result
+        let closed = self.app.outbox.close().await;
+        result.and(closed.map_err(Fatal::Outbox))
     }
 }
 

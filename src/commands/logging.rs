@@ -18,6 +18,7 @@ pub fn start(global: &Global, command: &Command) {
         Color::Never => false,
         Color::Auto => anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
     };
+    hush_sled();
     let registry = tracing_subscriber::registry().with(targets(level));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
     // An error says that another log is there already.
@@ -27,9 +28,24 @@ pub fn start(global: &Global, command: &Command) {
     };
 }
 
+/// Panics inside sled are caught where it is called, and what they come to is said there in words: here they only say where.
+fn hush_sled() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| match panic.location() {
+        Some(place) if place.file().contains("/sled-0") => {
+            tracing::warn!(place = place.to_string(), "the store's tree gave up");
+            tracing::debug!(panic = panic.to_string(), "the store's tree gave up");
+        }
+        _ => usual(panic),
+    }));
+}
+
 /// What is logged: ours at `level`, and of others only what is wrong. Their debug lines hold headers and addresses.
 fn targets(level: LevelFilter) -> Targets {
-    Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_PKG_NAME"), level)
+    // sled says in debug text what fails, and several times; whoever asked it says it once, in words.
+    let sled = if level >= LevelFilter::DEBUG { LevelFilter::WARN } else { LevelFilter::OFF };
+    let others = Targets::new().with_default(level.min(LevelFilter::WARN));
+    others.with_target("sled", sled).with_target(env!("CARGO_PKG_NAME"), level)
 }
 
 fn level(asked: Option<LogLevel>, command: &Command) -> LevelFilter {
@@ -69,6 +85,8 @@ mod tests {
         assert!(targets.would_enable("understudy::transport", &Level::TRACE));
         assert!(targets.would_enable("hyper", &Level::WARN));
         assert!(!targets.would_enable("hyper::proto", &Level::INFO));
+        assert!(targets.would_enable("sled::pagecache", &Level::WARN));
+        assert!(!super::targets(LevelFilter::INFO).would_enable("sled::pagecache", &Level::ERROR));
         assert!(!super::targets(LevelFilter::OFF).would_enable("hyper", &Level::ERROR));
     }
 }

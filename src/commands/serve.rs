@@ -60,13 +60,13 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
                 players.spawn(perform::perform(stage.running.app.clone(), scenario, seed, run));
             }
             Some(Err(error)) = players.join_next() => tracing::error!(%error, "a scenario died"),
-            fatal = stage.running.died() => return Err(broke_off(&fatal)),
+            fatal = stage.running.died() => return Err(broke_off(&config, &fatal)),
         }
     };
     tracing::info!(grace = ?config.server.grace, "stopping: attempts under way may end; stop again to abort them");
     tokio::select! {
         ended = stage.strike(config.server.grace) => {
-            ended.map_err(|fatal| broke_off(&fatal))?;
+            ended.map_err(|fatal| broke_off(&config, &fatal))?;
             Ok(Exit::Yes)
         }
         _ = signals.terminate.recv() => Ok(exit),
@@ -90,10 +90,13 @@ fn overrides(cx: &Context, args: &ServeArgs) -> Overrides {
 }
 
 /// A store that fails ends the server: what it could not keep it did not acknowledge.
-fn broke_off(fatal: &Fatal) -> Failure {
+fn broke_off(config: &Config, fatal: &Fatal) -> Failure {
     let failure = Failure::could_not_run(fatal.to_string());
     match fatal {
-        Fatal::Outbox(_) => failure.help("what was acknowledged is kept: see that the disk has room, and start again"),
+        Fatal::Outbox(_) => failure.help(format!(
+            "what was acknowledged is kept in {}: see that its disk works and has room, and start again",
+            config.outbox.path.display()
+        )),
         Fatal::Task { .. } => failure,
     }
 }

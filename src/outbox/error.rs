@@ -68,7 +68,10 @@ pub enum OpenError {
         expected: String,
     },
     /// The disk or its rights are in the way.
-    #[error("the store at {path} cannot be opened: {detail}")]
+    #[error(
+        "the store at {path} cannot be opened: {detail}; see that its disk works, has room and may be written, or choose \
+         another place with --data-dir"
+    )]
     Io {
         /// The store's directory.
         path: String,

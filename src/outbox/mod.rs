@@ -214,6 +214,16 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     /// Changes whenever a row is added, claimed, settled or released: await it, then look again.
     fn changed(&self) -> watch::Receiver<u64>;
 
+    /// Completes when all that was asked is where the next start finds it soonest, so that dropping the store has nothing to
+    /// do that could fail unheard. What is asked later is taken as ever.
+    ///
+    /// # Errors
+    /// [`OutboxError::Broken`], when the store fails now or has failed before.
+    fn close(&self) -> BoxFuture<'_, Result<(), OutboxError>> {
+        let broken = self.broken();
+        Box::pin(async move { broken.map_or(Ok(()), |why| Err(OutboxError::Broken(why))) })
+    }
+
     /// The reason, once the store is broken.
     fn broken(&self) -> Option<String>;
 }

@@ -25,6 +25,7 @@ mod shared;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod view;
 mod writer;
 
@@ -300,6 +301,10 @@ impl Outbox for SledOutbox {
 
     fn changed(&self) -> watch::Receiver<u64> {
         self.core.changed.subscribe()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(self.ask(Item::Close))
     }
 
     fn broken(&self) -> Option<String> {

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Core;
-use super::recover::said;
+use super::tree::said;
 use crate::outbox::OutboxError;
 use crate::outbox::archive::{WRITERS_PATIENCE, patiently, segment};
 use crate::outbox::record::{self, Meta, keys};
@@ -78,7 +78,11 @@ struct Bell {
     behind: usize,
     /// Changes are being moved.
     moving: bool,
+    /// Nothing more gathers.
+    hurry: bool,
     stop: bool,
+    /// The thread has ended.
+    over: bool,
 }
 
 #[derive(Debug, Default)]
@@ -114,11 +118,13 @@ impl Follower {
             while heard.next() {
                 let moved = catch_unwind(AssertUnwindSafe(|| move_down(&told, &mut files)));
                 let moved = moved.unwrap_or_else(|panic| Err(OutboxError::Broken(said(&*panic))));
-                heard.moved();
                 if let Err(error) = moved {
-                    told.fail(&error.to_string());
+                    told.fail(&error);
+                    heard.bell().over = true;
+                    heard.moved();
                     return;
                 }
+                heard.moved();
             }
         };
         let thread = std::thread::Builder::new().name("outbox-tree".into()).spawn(follow)?;
@@ -132,6 +138,17 @@ impl Follower {
         if was == 0 || (was < FULL && behind >= FULL) {
             self.shared.rung.notify_all();
         }
+    }
+
+    /// Waits until the tree has everything, or the store has failed.
+    pub(super) fn catch_up(&self) {
+        let mut bell = self.shared.bell();
+        bell.hurry = true;
+        self.shared.rung.notify_all();
+        while (bell.behind > 0 || bell.moving) && !bell.over {
+            bell = self.shared.wait(bell);
+        }
+        bell.hurry = false;
     }
 
     /// Waits where the tree is too far behind.
@@ -160,7 +177,7 @@ impl Shared {
         while bell.behind == 0 && !bell.stop {
             bell = self.wait(bell);
         }
-        let full = |bell: &mut Bell| bell.behind < FULL && !bell.stop;
+        let full = |bell: &mut Bell| bell.behind < FULL && !bell.stop && !bell.hurry;
         let waited = self.rung.wait_timeout_while(bell, PAUSE, full);
         let mut bell = waited.unwrap_or_else(PoisonError::into_inner).0;
         let any = bell.behind > 0;

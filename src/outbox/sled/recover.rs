@@ -4,7 +4,6 @@
 //! Then the queue must hold as many rows as the counters say: sled can come back empty, or short of its last
 //! records, without an error.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +20,7 @@ use super::known::Known;
 use super::live::Live;
 use super::recent::Recent;
 use super::table::Table;
+use super::tree::{Tree, plain, plain_io, said, system_error};
 use super::{Core, SledSettings, shared};
 use crate::clock::Stopwatch;
 use crate::outbox::archive::{self, Appender, ArchiveError, segment};
@@ -51,7 +51,7 @@ pub(super) fn open(dir: &Path, settings: &SledSettings) -> Result<Opened, OpenEr
     let tree = open_tree(dir, settings)?;
     match catch_unwind(AssertUnwindSafe(|| assemble(dir, settings, tree, lock))) {
         Ok(opened) => opened,
-        Err(panic) => Err(place.damaged(said(&*panic))),
+        Err(panic) => Err(place.gave_up(&*panic)),
     }
 }
 
@@ -74,7 +74,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn open_tree(dir: &Path, settings: &SledSettings) -> Result<sled::Db, OpenError> {
+fn open_tree(dir: &Path, settings: &SledSettings) -> Result<Tree, OpenError> {
     let place = Place(dir);
     let config = sled::Config::new()
         .path(dir)
@@ -84,7 +84,7 @@ fn open_tree(dir: &Path, settings: &SledSettings) -> Result<sled::Db, OpenError>
     let waiting = Stopwatch::start();
     loop {
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(tree)) => return Ok(tree),
+            Ok(Ok(tree)) => return Ok(Tree::new(tree)),
             Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
                 // We hold our own lock, so this is what is left of a store of this process.
                 if waiting.elapsed() > STRAGGLERS {
@@ -92,16 +92,16 @@ fn open_tree(dir: &Path, settings: &SledSettings) -> Result<sled::Db, OpenError>
                 }
                 std::thread::sleep(Duration::from_millis(2));
             }
-            Ok(Err(sled::Error::Io(error))) => return Err(place.io(&error)),
-            Ok(Err(error)) => return Err(place.damaged(error.to_string())),
-            Err(panic) => return Err(place.damaged(said(&*panic))),
+            Ok(Err(sled::Error::Io(error))) => return Err(place.io(&plain_io(&error))),
+            Ok(Err(error)) => return Err(place.damaged(plain(&error))),
+            Err(panic) => return Err(place.gave_up(&*panic)),
         }
     }
 }
 
-fn assemble(dir: &Path, settings: &SledSettings, tree: sled::Db, lock: File) -> Result<Opened, OpenError> {
+fn assemble(dir: &Path, settings: &SledSettings, tree: Tree, lock: File) -> Result<Opened, OpenError> {
     let place = Place(dir);
-    let stored = tree.get(keys::META).map_err(|error| place.damaged(error.to_string()))?;
+    let stored = tree.get(keys::META).map_err(|error| place.failed(error.into()))?;
     let meta: Option<Meta> = match stored {
         Some(value) => Some(read_meta(&value).map_err(|detail| place.damaged(detail))?),
         None if tree.is_empty() => None,
@@ -191,8 +191,8 @@ enum OpenFailure {
 impl From<sled::Error> for OpenFailure {
     fn from(error: sled::Error) -> Self {
         match error {
-            sled::Error::Io(error) => OpenFailure::Io(error),
-            other => OpenFailure::Damaged(other.to_string()),
+            sled::Error::Io(error) => OpenFailure::Io(plain_io(&error)),
+            other => OpenFailure::Damaged(plain(&other)),
         }
     }
 }
@@ -265,17 +265,11 @@ fn check(tree: &sled::Db, meta: &Meta, live: &Live) -> Result<(), String> {
     if lanes != meta.lanes as usize {
         return Err(format!("there were {} endpoints, but {lanes} are found", meta.lanes));
     }
-    let any = tree.scan_prefix(b"J").keys().next_back().transpose().map_err(|error| error.to_string())?;
+    let any = tree.scan_prefix(b"J").keys().next_back().transpose().map_err(|error| plain(&error))?;
     match any {
         None if meta.counts.journeys > 0 => Err("the journeys are missing".into()),
         _ => Ok(()),
     }
-}
-
-/// What a panic said.
-pub(super) fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("the store panicked: {}", text.unwrap_or("without a word"))
 }
 
 /// Words a store's errors.
@@ -295,6 +289,14 @@ impl Place<'_> {
 
     fn damaged(&self, detail: String) -> OpenError {
         OpenError::Damaged { path: self.0.display().to_string(), detail }
+    }
+
+    /// sled panics where others return an error; a disk that fails is no damage.
+    fn gave_up(&self, panic: &(dyn std::any::Any + Send)) -> OpenError {
+        match panic.downcast_ref::<String>().and_then(|text| system_error(text)) {
+            Some(error) => self.io(&error),
+            None => self.damaged(said(panic)),
+        }
     }
 
     fn io(&self, error: &std::io::Error) -> OpenError {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::live::{Hot, Live};
 use super::recent::Recent;
 use super::table::Table;
+use super::tree::plain;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JourneyId};
 use crate::message::{Delivery, DeliveryState, Message};
@@ -60,9 +61,14 @@ impl Core {
     }
 
     /// Nothing is written from here on.
-    pub(super) fn fail(&self, why: &str) {
-        if self.broken.set(why.to_owned()).is_ok() {
-            tracing::error!(error = why, "the outbox failed");
+    pub(super) fn fail(&self, error: &OutboxError) {
+        // Whoever shows it says that the outbox failed: the reason alone is kept.
+        let why = match error {
+            OutboxError::Broken(why) => why.clone(),
+            other => other.to_string(),
+        };
+        if self.broken.set(why.clone()).is_ok() {
+            tracing::error!(error = why, "nothing more is written");
         }
         self.tell();
     }
@@ -73,8 +79,8 @@ impl Core {
 
     /// A failed read is a failed store: whatever else it holds cannot be trusted either.
     pub(super) fn noted<T>(&self, result: Result<T, OutboxError>) -> Result<T, OutboxError> {
-        if let Err(OutboxError::Broken(why)) = &result {
-            self.fail(why);
+        if let Err(error @ OutboxError::Broken(_)) = &result {
+            self.fail(error);
         }
         result
     }
@@ -146,7 +152,7 @@ impl Core {
 
 impl From<sled::Error> for OutboxError {
     fn from(error: sled::Error) -> Self {
-        OutboxError::Broken(error.to_string())
+        OutboxError::Broken(plain(&error))
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
+use super::tree::Tree;
 use crate::outbox::OutboxError;
 use crate::outbox::record::keys;
 
@@ -46,7 +47,7 @@ pub(super) type Pair = (Bytes, Bytes);
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Table {
-    tree: sled::Db,
+    tree: Tree,
     ahead: RwLock<Ahead>,
 }
 
@@ -66,7 +67,7 @@ impl Ahead {
 }
 
 impl Table {
-    pub(super) fn new(tree: sled::Db) -> Self {
+    pub(super) fn new(tree: Tree) -> Self {
         Table { tree, ahead: RwLock::default() }
     }
 

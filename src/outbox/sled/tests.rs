@@ -360,8 +360,10 @@ async fn a_failed_write_ends_all_writing() {
     assert!(outbox.broken().is_some());
     assert!(changed.has_changed().expect("the outbox lives"), "watchers are told");
     assert_eq!(outbox.commit(commit).await, failed, "and it stays so");
+    assert!(!failed.clone().expect_err("it is one").to_string().contains("failed: the outbox"), "said once");
     assert!(outbox.settle(Vec::new()).await.is_err());
     assert!(outbox.claim_deliveries(HOOK, at(9), 9).await.is_err());
+    assert_eq!(outbox.close().await, failed.map(drop), "nor does it end as if all was well");
     drop(outbox);
     let again = open(dir.path()).expect("nothing was written");
     assert_eq!(again.ledger(), Ledger::default());

@@ -18,8 +18,8 @@ use super::draft::Draft;
 use super::follow::Follower;
 use super::known::Known;
 use super::live::Op;
-use super::recover::said;
 use super::table::Change;
+use super::tree::said;
 use super::view::View;
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
@@ -49,6 +49,7 @@ pub(super) enum Item {
     Expire(Timestamp, Answer<()>),
     Note(Note, Answer<()>),
     Reserve(SyncSender<()>),
+    Close(Answer<()>),
 }
 
 /// An answer that waits until its batch is durable. A caller that went away is no error.
@@ -68,6 +69,8 @@ pub(super) struct Writer {
     known: Known,
     follower: Follower,
     retention: Duration,
+    /// Nothing was asked since all was written and the tree has it.
+    closed: bool,
 }
 
 impl Writer {
@@ -79,7 +82,7 @@ impl Writer {
         follower: Follower,
         retention: Duration,
     ) -> Self {
-        Writer { core, archive, meta, known, follower, retention }
+        Writer { core, archive, meta, known, follower, retention, closed: false }
     }
 
     pub(super) fn run(mut self, mut items: mpsc::Receiver<Item>) {
@@ -95,10 +98,11 @@ impl Writer {
                 self.follower.keep_pace();
             }
         }
-        if self.core.broken.get().is_none()
+        if !self.closed
+            && self.core.broken.get().is_none()
             && let Err(why) = guarded(|| self.close())
         {
-            self.core.fail(&why.to_string());
+            self.core.fail(&why);
         }
     }
 
@@ -112,7 +116,7 @@ impl Writer {
             }
             Ok(()) => {
                 let written = guarded(|| self.write(items, &mut replies));
-                written.inspect_err(|error| self.core.fail(&inner(error))).err()
+                written.inspect_err(|error| self.core.fail(error)).err()
             }
         };
         // Whoever has its answer finds that the watchers were told.
@@ -137,7 +141,7 @@ impl Writer {
             unseen: None,
             new_lanes: Vec::new(),
         };
-        let (mut expired, mut reserve) = (None, false);
+        let (mut expired, mut reserve, mut close) = (None, false, false);
         while draft.size() < BATCH_BYTES
             && let Some(item) = items.pop_front()
         {
@@ -161,21 +165,33 @@ impl Writer {
                     reserve = true;
                     replies.push(Box::new(move |_| drop(answer)));
                 }
+                Item::Close(answer) => {
+                    close = true;
+                    replies.push(reply(answer, Ok(())));
+                }
             }
         }
         if let Some(now) = expired {
             draft.expire(now.minus(self.retention))?;
         }
         let Draft { view, meta, ops, journeys, new_lanes, .. } = draft;
-        if view.is_unchanged() && expired.is_none() && !reserve {
+        if view.is_unchanged() && expired.is_none() && !reserve && !close {
             return Ok(());
         }
         self.meta = meta;
+        self.closed = close;
         let given = self.core.given.load(Ordering::Relaxed);
-        if given + AHEAD / 2 > self.meta.journey_numbers {
+        if close {
+            self.meta.journey_numbers = given;
+        } else if given + AHEAD / 2 > self.meta.journey_numbers {
             self.meta.journey_numbers = given + AHEAD;
         }
-        self.keep(view, ops, new_lanes, journeys.into_values().collect())
+        self.keep(view, ops, new_lanes, journeys.into_values().collect())?;
+        if close {
+            self.follower.catch_up();
+            self.core.check()?;
+        }
+        Ok(())
     }
 
     /// Makes a batch durable, and lets everybody see it.
@@ -247,15 +263,9 @@ fn refuse(item: Item) -> Reply {
         Item::Commit(_, answer) => reply(answer, Err(broken())),
         Item::Settle(_, answer) | Item::Note(_, answer) => reply(answer, Err(broken())),
         Item::Cancel(_, _, answer) | Item::Expire(_, answer) => reply(answer, Err(broken())),
+        Item::Close(answer) => reply(answer, Err(broken())),
         Item::Redeliver(_, _, answer) => reply(answer, Err(broken())),
         Item::Reserve(answer) => Box::new(move |_| drop(answer)),
-    }
-}
-
-fn inner(error: &OutboxError) -> String {
-    match error {
-        OutboxError::Broken(why) => why.clone(),
-        other => other.to_string(),
     }
 }
 
