@@ -289,7 +289,8 @@ fn too_long(files: &[Source], long: &[(&str, usize)], overdue: &[(&str, usize)])
 }
 
 fn orphans(files: &[Source]) -> Vec<String> {
-    let roots = ["src/lib.rs", "src/main.rs", "tests/it/main.rs"];
+    // The last one is a library of its own, which a test builds.
+    let roots = ["src/lib.rs", "src/main.rs", "tests/it/main.rs", "tests/it/crash/shim/faults.rs"];
     let declared = |file: &Source| {
         let (parents, name) = paths::declared_in(&file.path);
         let mut parents = files.iter().filter(|parent| parents.contains(&parent.path));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use understudy::clock::Stopwatch;
 
+use crate::support::program::with_descriptors;
 use crate::support::server::{DEADLINE, Server};
 use crate::support::sink::Sink;
 use crate::support::steps::{does, manual, start, webhook};
@@ -17,17 +18,6 @@ const HALF: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n";
 
 /// What an answer may take while the flood goes on, on a machine that runs other tests as well.
 const ANSWERED: Duration = Duration::from_secs(3);
-
-/// The command that [`Server::start`] runs, with so many descriptors at most.
-fn with_descriptors(count: u32, command: &Command) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")]);
-    shell.arg(command.get_program()).args(command.get_args());
-    for (name, _) in command.get_envs() {
-        shell.env_remove(name);
-    }
-    shell
-}
 
 /// The limit of a running server, as the system has it.
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 
@@ -26,6 +26,17 @@ pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Ended {
     let mut command = understudy(dir);
     command.args(arguments);
     Program::start(command).end()
+}
+
+/// `command`, with so many descriptors at most. Its environment is the test's own, but for what `command` removes.
+pub(crate) fn with_descriptors(count: u32, command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")]);
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, _) in command.get_envs() {
+        shell.env_remove(name);
+    }
+    shell
 }
 
 /// A command that is running.
@@ -97,8 +108,7 @@ impl Program {
             panic!("{}", self.report("did not end"));
         }
         let status = self.child.wait().expect("a child whose output ended can be waited for");
-        let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("a code or a signal");
-        Ended { code, stdout: self.stdout.text(), stderr: self.stderr.text() }
+        Ended::of(status, self.stdout.text(), self.stderr.text())
     }
 
     fn report(&self, what: &str) -> String {
@@ -116,6 +126,12 @@ impl Drop for Program {
 }
 
 impl Ended {
+    /// A command that ended like this and wrote that.
+    pub(crate) fn of(status: ExitStatus, stdout: String, stderr: String) -> Ended {
+        let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("a code or a signal");
+        Ended { code, stdout, stderr }
+    }
+
     /// Itself, when it ended with `code`. Panics with all output otherwise.
     #[track_caller]
     pub(crate) fn with_code(self, code: i32) -> Ended {

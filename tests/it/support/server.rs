@@ -12,6 +12,7 @@ use std::time::Duration;
 use understudy::clock::Stopwatch;
 
 use super::http::{Response, request};
+use super::program::Ended;
 use super::transcript::Transcript;
 
 /// How long a start, and an end by signal, may take on a busy machine.
@@ -80,6 +81,35 @@ impl Server {
             }
         }
         Ok(server)
+    }
+
+    /// Runs `command` until `/readyz` answers 200; `Err` tells how it ended instead. Panics when it does neither.
+    pub(crate) fn launch(mut command: Command) -> Result<Server, Ended> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("failed to start {command:?}: {error}"));
+        let stdout = Transcript::of(child.stdout.take().expect("stdout is piped"));
+        let stderr = Transcript::of(child.stderr.take().expect("stderr is piped"));
+        let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), stdout, stderr };
+        let listening = |line: &str| line.trim().strip_prefix("listening on http://")?.parse().ok();
+        if let Some(address) = server.stdout.await_line(DEADLINE, listening) {
+            server.address = address;
+            let waiting = Stopwatch::start();
+            while waiting.elapsed() < DEADLINE && !server.stdout.ends_within(ASK_AGAIN) {
+                if server.answers_ready() {
+                    return Ok(server);
+                }
+            }
+        }
+        Err(server.ended_within(Duration::ZERO).unwrap_or_else(|| panic!("{}", server.report("did not come up"))))
+    }
+
+    /// How it ended, when it does so by itself within `patience`.
+    pub(crate) fn ended_within(&mut self, patience: Duration) -> Option<Ended> {
+        if !self.stdout.ends_within(patience) || !self.stderr.ends_within(DEADLINE) {
+            return None;
+        }
+        let status = self.child.wait().expect("a child whose output ended can be waited for");
+        Some(Ended::of(status, self.stdout(), self.stderr()))
     }
 
     /// Where it listens.

@@ -1,0 +1,49 @@
+//! File systems of a test's own, where the machine permits it: one in an image file, one of a few megabytes.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::tools::{stand_down, which};
+
+/// A mounted file system that is unmounted on every way out.
+pub(super) struct Mounted<'a>(&'a Path);
+
+impl<'a> Mounted<'a> {
+    /// The file system in `image`.
+    pub(super) fn image(image: &Path, at: &'a Path) -> Option<Self> {
+        Self::mount(Command::new("mount").args(["-o", "loop"]).arg(image), at)
+    }
+
+    /// One in memory that takes so much.
+    pub(super) fn of_size(size: &str, at: &'a Path) -> Option<Self> {
+        Self::mount(Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]), at)
+    }
+
+    fn mount(command: &mut Command, at: &'a Path) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("a mount point");
+        which("mount")?;
+        let mounted = run(command.arg(at));
+        if !mounted {
+            stand_down("the right to mount a file system");
+        }
+        mounted.then_some(Mounted(at))
+    }
+
+    /// Mounts it again, with other options.
+    pub(super) fn again(&self, options: &str) {
+        let remounted = run(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(self.0));
+        assert!(remounted, "mounted again with {options}");
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        // Lazily: a test that failed may still have a server on it.
+        run(Command::new("umount").arg("-l").arg(self.0));
+    }
+}
+
+/// Whether it ends well.
+pub(super) fn run(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
