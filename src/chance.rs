@@ -96,15 +96,19 @@ pub fn parse_span(text: &str) -> Result<Duration, SpanError> {
 
 /// Writes a span the way [`parse_span`] reads it, shortest form.
 pub fn show_span(span: Duration) -> String {
-    let micros = span.as_micros();
-    for (unit, size) in
-        [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)]
-    {
-        if micros > 0 && micros.is_multiple_of(size) {
-            return format!("{}{unit}", micros / size);
+    let nanos = span.as_nanos();
+    for (unit, size) in [
+        ("d", 86_400_000_000_000),
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+    ] {
+        if nanos > 0 && nanos.is_multiple_of(size) {
+            return format!("{}{unit}", nanos / size);
         }
     }
-    if micros == 0 { "0s".to_owned() } else { humantime::format_duration(span).to_string() }
+    if nanos == 0 { "0s".to_owned() } else { humantime::format_duration(span).to_string() }
 }
 
 impl FromStr for SpanDraw {
@@ -215,6 +219,10 @@ mod tests {
         ] {
             let span: SpanDraw = text.parse().expect(text);
             assert_eq!(span.to_string(), text);
+        }
+        for text in ["1ns", "999us", "1500ms", "2d", "1000000ns"] {
+            let span = parse_span(text).expect(text);
+            assert_eq!(parse_span(&show_span(span)), Ok(span), "{text}");
         }
         assert_eq!("1h 30m".parse::<SpanDraw>().expect("two units").to_string(), "90m");
         assert_eq!(parse_span("0").expect("none"), Duration::ZERO);

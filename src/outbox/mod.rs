@@ -19,6 +19,7 @@ mod memory;
 mod query;
 mod queue;
 mod record;
+pub mod reread;
 mod rules;
 mod sled;
 mod write;

@@ -46,7 +46,15 @@ pub(in crate::outbox) struct BadRecord {
 /// The stored form of `value` under `key`.
 pub(in crate::outbox) fn seal<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
     let bytes = postcard::to_extend(value, vec![VERSION]);
-    let mut bytes = bytes.expect("plain data in memory always has a postcard form");
+    close(key, bytes.expect("plain data in memory always has a postcard form"))
+}
+
+/// As [`seal`], of a value that is bytes already.
+pub(in crate::outbox) fn seal_bytes(key: &[u8], body: &[u8]) -> Vec<u8> {
+    close(key, [&[VERSION], body].concat())
+}
+
+fn close(key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
     let crc = checksum(key, &bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
     bytes
@@ -64,8 +72,18 @@ pub(in crate::outbox) fn open<T: DeserializeOwned>(
         return Err(bad("its checksum differs"));
     }
     match body.split_first() {
-        Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|error| bad(&error.to_string())),
+        Some((&VERSION, body)) => whole(body).map_err(|error| bad(&error)),
         _ => Err(bad("it is of an unknown version")),
+    }
+}
+
+/// The value whose postcard form is all of `bytes`. One that is followed by more was written by a program that knew more
+/// than this one, and would lose it here.
+pub(in crate::outbox) fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) => Err("it is followed by something".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

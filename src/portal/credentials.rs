@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::message::Auth;
 use crate::provider::ProviderKind;
+use crate::provider::qoreid::signature;
 use crate::reader::nearest::listed;
 use crate::reader::{Reading, Section, Value};
 use crate::secret::Secret;
@@ -90,8 +91,17 @@ const RESERVED: [&str; 11] = [
     "proxy-",
 ];
 
-/// The legal headers of `section`; the others are complained of.
-pub(super) fn headers(reading: &mut Reading<'_>, section: &Section, has_auth: bool) -> Vec<(HeaderName, Secret)> {
+/// The header that `auth` sets, and that stands for itself then.
+fn set_by(auth: &Auth) -> Option<&'static str> {
+    match auth {
+        Auth::None => None,
+        Auth::Basic { .. } | Auth::Bearer { .. } => Some("authorization"),
+        Auth::Hmac { .. } => Some(signature::HEADER),
+    }
+}
+
+/// The legal headers of `section`; the others are complained of. `auth` is `None` where it was complained of itself.
+pub(super) fn headers(reading: &mut Reading<'_>, section: &Section, auth: Option<&Auth>) -> Vec<(HeaderName, Secret)> {
     let mut headers: Vec<(HeaderName, Secret)> = Vec::new();
     for (name, span, item) in section.map("headers") {
         let Value::Secret(value) = &item.value else { continue };
@@ -107,7 +117,8 @@ pub(super) fn headers(reading: &mut Reading<'_>, section: &Section, has_auth: bo
             reading.complain(span, format!("the header {name:?} is reserved"), help);
             continue;
         }
-        if lower == "authorization" && has_auth {
+        // What a wrong `auth` was meant to be is not known: the usual header of one is not taken beside it.
+        if auth.map_or(Some("authorization"), set_by) == Some(lower) {
             let help = Some("keep one of the two".to_owned());
             reading.complain(span, format!("the header {name:?} stands beside \"auth\", which sets it too"), help);
             continue;

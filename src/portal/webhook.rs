@@ -147,7 +147,7 @@ fn webhook(reading: &mut Reading<'_>, section: &Section, around: Surroundings<'_
     let types = types(reading, section, dialect.event_types());
     let error_emails = error_emails(reading, section);
     let auth = section.table("auth").map_or(Some(Auth::None), |table| auth(reading, table, dialect.provider()));
-    let headers = headers(reading, section, auth.as_ref() != Some(&Auth::None));
+    let headers = headers(reading, section, auth.as_ref());
     let target = section.text("url").and_then(|text| match target(text) {
         Ok(target) => Some(target),
         Err((message, help)) => {
@@ -262,6 +262,29 @@ mod tests {
         let wrong = serde_json::json!({"name": "a b", "url": "x", "typs": []});
         let complaints = Webhook::from_json(&wrong, around(&delivery), &|_| None).expect_err("wrong");
         assert_eq!(complaints.list().len(), 3);
+    }
+
+    /// A webhook that signed its requests, and had the signature's header among its own, was taken; then the transport
+    /// refused each of its deliveries.
+    #[test]
+    fn a_header_that_auth_sets_is_not_set_beside_it() {
+        let delivery = DeliverySettings::default();
+        for (provider, auth, header, taken) in [
+            (ProviderKind::Qoreid, serde_json::json!({"type": "hmac", "secret": "s"}), "X-VerifyMe-Signature", false),
+            (ProviderKind::Qoreid, serde_json::json!({"type": "hmac", "secret": "s"}), "Authorization", true),
+            (ProviderKind::Qoreid, serde_json::json!({"type": "none"}), "X-VerifyMe-Signature", true),
+            (ProviderKind::Idwise, serde_json::json!({"type": "bearer", "token": "t"}), "Authorization", false),
+            (ProviderKind::Idwise, serde_json::json!({"type": "bearer"}), "Authorization", false),
+            (ProviderKind::Idwise, serde_json::json!({"type": "none"}), "Authorization", true),
+        ] {
+            let around = Surroundings { dialect: Dialect::current(provider), ..around(&delivery) };
+            let json = serde_json::json!({"name": "a", "url": "/inbox/a", "auth": auth, "headers": {header: "x"}});
+            let read = Webhook::from_json(&json, around, &|_| None);
+            assert_eq!(read.is_ok(), taken, "{header} beside {auth}: {read:?}");
+            if let Err(complaints) = read {
+                assert!(complaints.lines().contains("stands beside \"auth\""), "{complaints}");
+            }
+        }
     }
 
     #[test]

@@ -92,6 +92,34 @@ pub fn is_address(text: &str) -> bool {
     text.parse::<Address>().is_ok()
 }
 
+/// A mail as an SMTP server is handed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// What `MAIL FROM` says, without brackets.
+    pub from: String,
+    /// What each `RCPT TO` says, without brackets.
+    pub to: Vec<String>,
+    /// What comes after `DATA`, before dots are doubled: headers, an empty line, the text in base64.
+    pub bytes: Vec<u8>,
+}
+
+impl Letter {
+    /// `mail`, sent by `from`; the same bytes each time.
+    ///
+    /// # Errors
+    /// [`MailError`], never temporary, where sender or contact are no addresses.
+    pub fn of(from: &str, mail: &Mail) -> Result<Letter, MailError> {
+        let from = from.parse().map_err(|_| MailError::permanent("sender is not a mail address"))?;
+        let letter = letter(&from, mail)?;
+        let envelope = letter.envelope();
+        Ok(Letter {
+            from: envelope.from().map(ToString::to_string).unwrap_or_default(),
+            to: envelope.to().iter().map(ToString::to_string).collect(),
+            bytes: letter.formatted(),
+        })
+    }
+}
+
 /// Hands mails to an SMTP server.
 #[derive(Debug)]
 pub struct Mailer {

@@ -11,6 +11,7 @@ mod crash;
 mod customer;
 mod dashboard;
 mod explain;
+mod fuzzed;
 mod house;
 mod idwise_api;
 mod idwise_dialects;

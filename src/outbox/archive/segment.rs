@@ -128,11 +128,29 @@ pub(in crate::outbox) fn encode(frame: &Frame, buffer: &mut Vec<u8>) -> usize {
     buffer.extend_from_slice(&[0; FRAME_HEADER]);
     let bytes = postcard::to_extend(frame, std::mem::take(buffer));
     *buffer = bytes.expect("plain data in memory always has a postcard form");
-    let body = &buffer[start + FRAME_HEADER..];
+    put_header(&mut buffer[start..])
+}
+
+/// As [`encode`], of a frame that is bytes already.
+pub(in crate::outbox) fn frame_bytes(body: &[u8]) -> Vec<u8> {
+    let mut bytes = [&[0; FRAME_HEADER], body].concat();
+    put_header(&mut bytes);
+    bytes
+}
+
+/// Fills in the header that `frame` begins with; the length of what follows it.
+fn put_header(frame: &mut [u8]) -> usize {
+    let body = &frame[FRAME_HEADER..];
     let (length, crc) = (body.len() as u32, crc32fast::hash(body));
-    buffer[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    buffer[start + 4..start + FRAME_HEADER].copy_from_slice(&crc.to_le_bytes());
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    frame[4..FRAME_HEADER].copy_from_slice(&crc.to_le_bytes());
     length as usize
+}
+
+/// How many bytes the frame at the start of `bytes` says that it takes, its header included.
+pub(in crate::outbox) fn stored_length(bytes: &[u8]) -> Option<usize> {
+    let (length, _) = frame_header(bytes.first_chunk::<FRAME_HEADER>()?);
+    length.checked_add(FRAME_HEADER)
 }
 
 /// Reads the frame at the start of `bytes`.
@@ -140,7 +158,7 @@ pub(in crate::outbox) fn decode(bytes: &[u8]) -> Option<Frame> {
     let (header, body) = bytes.split_first_chunk::<FRAME_HEADER>()?;
     let (length, crc) = frame_header(header);
     let body = body.get(..length)?;
-    (crc32fast::hash(body) == crc).then(|| postcard::from_bytes(body).ok())?
+    (crc32fast::hash(body) == crc).then(|| record::whole(body).ok())?
 }
 
 fn frame_header(header: &[u8; FRAME_HEADER]) -> (usize, u32) {

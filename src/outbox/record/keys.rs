@@ -26,14 +26,17 @@ pub(in crate::outbox) fn lane_rows(lane: u32) -> Vec<u8> {
     key(b'L', &[&lane.to_be_bytes()])
 }
 
-/// Reads the key of a row back.
+/// Reads the key of a row back; `None` where it is none, or one of an instant that there is not: it would be taken for
+/// another row's.
 pub(in crate::outbox) fn read_row(key: &[u8]) -> Option<Lease> {
     let (kind, rest) = key.split_first()?;
     let (lane, rest) = rest.split_first_chunk::<4>()?;
     let (due, rest) = rest.split_first_chunk::<8>()?;
     let serial: &[u8; 8] = rest.try_into().ok()?;
-    let due = Timestamp::from_micros(i64::from_be_bytes(*due) ^ i64::MIN);
-    (*kind == b'L').then(|| Lease { lane: u32::from_be_bytes(*lane), due, serial: u64::from_be_bytes(*serial) })
+    let micros = i64::from_be_bytes(*due) ^ i64::MIN;
+    let due = Timestamp::from_micros(micros);
+    let holds = *kind == b'L' && due.as_micros() == micros;
+    holds.then(|| Lease { lane: u32::from_be_bytes(*lane), due, serial: u64::from_be_bytes(*serial) })
 }
 
 pub(in crate::outbox) fn parked(lane: u32, journey: JourneyId, serial: u64) -> Vec<u8> {

@@ -112,6 +112,27 @@ fn keys_sort_as_their_numbers_do_and_read_back() {
     assert_eq!(keys::read_parked(&keys::parked(5, journey, 6)), Some((5, 6)));
 }
 
+/// Bytes behind a value, and instants that no clock shows, were passed over in silence.
+#[test]
+fn what_says_more_than_is_understood_is_refused() {
+    let more = seal_bytes(b"key", &[postcard::to_stdvec(&7_u64).expect("bytes"), vec![0]].concat());
+    let refused = open::<u64>("count", b"key", &more).expect_err("a byte more");
+    assert_eq!(refused.to_string(), "the count does not hold: it is followed by something");
+    assert_eq!(open::<u64>("count", b"key", &seal_bytes(b"key", &[7])), Ok(7));
+
+    let mut frame = Vec::new();
+    let meta = Meta { format: FORMAT, ..Meta::default() };
+    segment::encode(&Frame::Batch { meta, changes: vec![] }, &mut frame);
+    assert!(segment::decode(&frame).is_some());
+    assert_eq!(segment::decode(&segment::frame_bytes(&[&frame[8..], &[0]].concat())), None);
+
+    for (due, there) in [(Timestamp::MIN.as_micros(), true), (Timestamp::MAX.as_micros(), true), (i64::MIN, false)] {
+        let mut key = keys::row(Lease { lane: 1, due: Timestamp::MIN, serial: 2 });
+        key[5..13].copy_from_slice(&(due ^ i64::MIN).to_be_bytes());
+        assert_eq!(keys::read_row(&key).is_some(), there, "{due}");
+    }
+}
+
 #[test]
 fn a_flipped_bit_or_a_lost_byte_is_noticed() {
     let sealed = seal(b"key", &"a value");
