@@ -110,8 +110,47 @@ impl Redactor {
 }
 
 /// What usual programs keep as it is when they percent-encode: nothing but letters and digits; RFC 3986; JavaScript's
-/// `encodeURIComponent`; an HTML form; a path.
-const KEPT: [&[u8]; 5] = [b"", b"-_.~", b"-_.!~*'()", b"*-._", b"-_.~/+"];
+/// `encodeURIComponent`; an HTML form; .NET's form; a path.
+const KEPT: [&[u8]; 6] = [b"", b"-_.~", b"-_.!~*'()", b"*-._", b"-_.!*()", b"-_.~/+"];
+
+/// What usual writers of JSON escape as `\\uXXXX` besides control characters: nothing; what is not ASCII; what would be markup,
+/// with the rest as it is or not; what would be in the way of any language, as .NET does; everything.
+const ESCAPED: [fn(u16) -> bool; 6] = [
+    |_| false,
+    |unit| unit > 127,
+    is_markup,
+    |unit| unit > 127 || is_markup(unit),
+    |unit| unit > 127 || is_markup(unit) || b"\"'+`".iter().any(|b| u16::from(*b) == unit),
+    |_| true,
+];
+
+fn is_markup(unit: u16) -> bool {
+    b"&<>".iter().any(|b| u16::from(*b) == unit)
+}
+
+/// `secret` within a text of JSON whose writer escapes what `escapes` says, in small or capital letters.
+fn json(secret: &str, escapes: fn(u16) -> bool, upper: bool) -> String {
+    let mut out = String::with_capacity(secret.len() + 8);
+    for unit in secret.encode_utf16() {
+        let short = match u8::try_from(unit) {
+            Ok(b'"') => "\\\"",
+            Ok(b'\\') => "\\\\",
+            Ok(b'\n') => "\\n",
+            Ok(b'\r') => "\\r",
+            Ok(b'\t') => "\\t",
+            Ok(8) => "\\b",
+            Ok(12) => "\\f",
+            _ => "",
+        };
+        match char::from_u32(unit.into()) {
+            _ if !escapes(unit) && !short.is_empty() => out.push_str(short),
+            Some(c) if !escapes(unit) && c >= ' ' && c.is_ascii() => out.push(c),
+            _ if upper => out.push_str(&format!("\\u{unit:04X}")),
+            _ => out.push_str(&format!("\\u{unit:04x}")),
+        }
+    }
+    out
+}
 
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
@@ -122,19 +161,23 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
             let keeps = |b: u8| b.is_ascii_alphanumeric() || kept.contains(&b);
             bytes.iter().map(|&b| if keeps(b) { char::from(b).to_string() } else { hex(b) }).collect()
         };
-        let upper = percent(|b| format!("%{b:02X}"));
-        // In a form, and there only, a space is a plus.
-        forms.extend([upper.replace("%20", "+"), upper, percent(|b| format!("%{b:02x}"))]);
+        for text in [percent(|b| format!("%{b:02X}")), percent(|b| format!("%{b:02x}"))] {
+            // In a form, and there only, a space is a plus.
+            forms.extend([text.replace("%20", "+"), text]);
+        }
     }
-    let json = serde_json::to_string(secret).unwrap_or_default();
-    let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
-    // Some writers of JSON escape what is not ASCII, some escape slashes.
-    let ascii: String = json
-        .encode_utf16()
-        .map(|unit| char::from_u32(unit.into()).filter(char::is_ascii).map_or(format!("\\u{unit:04x}"), String::from))
-        .collect();
-    for text in [json, &ascii] {
-        forms.extend([text.to_owned(), text.replace('/', "\\/")]);
+    // As serde_json writes it: what is not ASCII stays, unless it is markup.
+    let whole = serde_json::to_string(secret).unwrap_or_default();
+    let inner = whole.get(1..whole.len().saturating_sub(1)).unwrap_or_default();
+    let markup = inner.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
+    let mut texts =
+        vec![inner.to_owned(), markup.clone(), markup.replace("\\u003c", "\\u003C").replace("\\u003e", "\\u003E")];
+    for escapes in ESCAPED {
+        texts.extend([json(secret, escapes, false), json(secret, escapes, true)]);
+    }
+    for text in texts {
+        // Some escape slashes.
+        forms.extend([text.replace('/', "\\/"), text]);
     }
     for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
         forms.push(engine.encode(bytes));
@@ -162,6 +205,8 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SECRET: &str = "p@ss/w\"ord-Ünïc0de";
@@ -203,5 +248,103 @@ mod tests {
         assert_eq!(redactor.text("nothing to hide"), "nothing to hide");
         assert_eq!(redactor.clean(b"nothing to hide\xff".to_vec()), b"nothing to hide\xff");
         assert_eq!(redactor.lossy_text(b"no text: \xff"), "no text: \u{fffd}");
+    }
+
+    /// What the programs write that echo a request: each a way to write `secret` into a text of their own.
+    fn written(secret: &str) -> Vec<(&'static str, String)> {
+        let bytes = secret.as_bytes();
+        let hex = |upper: bool| -> String {
+            bytes.iter().map(|b| if upper { format!("{b:02X}") } else { format!("{b:02x}") }).collect()
+        };
+        let unit = |unit: u16, upper: bool| if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
+        // A writer of JSON that escapes what `escapes` says, and what every one must.
+        let json = |escapes: fn(u16) -> bool, upper: bool| -> String {
+            let plain = |c: u16| match u8::try_from(c) {
+                Ok(b'"') => "\\\"".to_owned(),
+                Ok(b'\\') => "\\\\".to_owned(),
+                Ok(b'\n') => "\\n".to_owned(),
+                Ok(b'\t') => "\\t".to_owned(),
+                Ok(b) if b.is_ascii() => char::from(b).to_string(),
+                _ => unit(c, upper),
+            };
+            secret.encode_utf16().map(|c| if escapes(c) { unit(c, upper) } else { plain(c) }).collect()
+        };
+        let ascii = |escapes: fn(u16) -> bool| [json(escapes, false), json(escapes, true)];
+        let [python, java] = ascii(|c| c > 127);
+        let [_, dotnet] = ascii(|c| c > 127 || b"\"&'+<>`".iter().any(|b| u16::from(*b) == c));
+        let [all_lower, all_upper] = ascii(|_| true);
+        let whole = serde_json::to_string(secret).expect("json");
+        let serde = whole[1..whole.len() - 1].to_owned();
+        let go = serde.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
+        let php = python.replace('/', "\\/");
+        let form: String = url::form_urlencoded::byte_serialize(bytes).collect();
+        let percent = percent_encoding::percent_encode(bytes, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let lower = |text: &str| {
+            let mut out = String::new();
+            let mut digits = 0;
+            for c in text.chars() {
+                out.push(if digits > 0 { c.to_ascii_lowercase() } else { c });
+                digits = if c == '%' { 2 } else { digits.max(1) - 1 };
+            }
+            out
+        };
+        vec![
+            ("raw", secret.to_owned()),
+            ("hex", hex(false)),
+            ("HEX", hex(true)),
+            ("percent, lower", lower(&percent)),
+            ("percent", percent),
+            ("a form, lower", lower(&form)),
+            ("a form", form),
+            ("base64", STANDARD.encode(bytes)),
+            ("base64 without padding", STANDARD_NO_PAD.encode(bytes)),
+            ("base64 for URLs", URL_SAFE.encode(bytes)),
+            ("base64 for URLs without padding", URL_SAFE_NO_PAD.encode(bytes)),
+            ("JSON, Rust", serde),
+            ("JSON, Go", go),
+            ("JSON, Python", python),
+            ("JSON, PHP", php),
+            ("JSON, Java", java),
+            ("JSON, .NET", dotnet),
+            ("JSON, all escaped", all_lower),
+            ("JSON, ALL ESCAPED", all_upper),
+        ]
+    }
+
+    /// The characters that `secret` alone decides in the base64 form of a text that has `before` bytes before it.
+    fn core(engine: &impl base64::Engine, secret: &str, before: usize) -> String {
+        let within = |byte: u8| engine.encode([&vec![byte; before], secret.as_bytes(), &[byte; 3]].concat());
+        let (zeros, ones) = (within(0), within(0xff));
+        zeros.chars().zip(ones.chars()).skip(before * 8 / 6).filter(|(a, b)| a == b).map(|(a, _)| a).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn x1_no_program_writes_a_secret_in_a_form_that_is_shown(
+            secret in "[ -~\n\täß漢🦀]{4,24}",
+            before in prop::collection::vec(any::<u8>(), 0..7),
+            after in prop::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let redactor = Redactor::new([secret.as_str()]);
+            for (writer, form) in written(&secret) {
+                let said = format!("\u{1}{form}\u{2}");
+                prop_assert_eq!(redactor.text(&said), "\u{1}***\u{2}", "{}: {:?}", writer, form);
+                prop_assert_eq!(redactor.clean(said.into_bytes()), b"\x01***\x02");
+            }
+            // In the middle of what was encoded as a whole, as a Basic header is.
+            let text = [&before, secret.as_bytes(), &after].concat();
+            let shown = [
+                (redactor.text(&STANDARD.encode(&text)), core(&STANDARD, &secret, before.len())),
+                (redactor.text(&STANDARD_NO_PAD.encode(&text)), core(&STANDARD_NO_PAD, &secret, before.len())),
+                (redactor.text(&URL_SAFE.encode(&text)), core(&URL_SAFE, &secret, before.len())),
+                (redactor.text(&URL_SAFE_NO_PAD.encode(&text)), core(&URL_SAFE_NO_PAD, &secret, before.len())),
+            ];
+            for (shown, core) in shown {
+                prop_assert!(core.len() >= SHORTEST_SEARCHED && !shown.contains(&core), "{} is in {}", core, shown);
+                prop_assert!(shown.contains(BLANK), "{}", shown);
+            }
+        }
     }
 }

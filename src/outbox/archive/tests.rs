@@ -83,7 +83,8 @@ fn every_prefix_of_an_archive_and_every_torn_end_gives_what_was_acknowledged() {
     let mut images = 0;
     for last in 1..=appender.segment {
         let bytes = fs::read(segment::path(&whole, last)).expect("a segment");
-        for cut in HEADER as usize..=bytes.len() {
+        // The first segment's header is durable before there is a store; a later one's may be torn.
+        for cut in if last == 1 { HEADER as usize } else { 0 }..=bytes.len() {
             let there: Vec<u64> =
                 (1..=BATCHES).filter(|batch| ends[*batch as usize - 1] <= (last, cut as u32)).collect();
             let acked = there.len() as u64;
@@ -100,7 +101,8 @@ fn every_prefix_of_an_archive_and_every_torn_end_gives_what_was_acknowledged() {
             }
             images += 1;
             let dir = home.path().join(format!("{images}"));
-            image(&whole, &dir, last, &torn, acked);
+            // The mark follows the batch: a crash in between leaves it one behind.
+            image(&whole, &dir, last, &torn, acked - u64::from(images % 2 == 0 && acked > 0));
             let found = batches(&dir).unwrap_or_else(|error| panic!("D1: segment {last} at {cut}: {error}"));
             assert_eq!(found.0, there, "D1: segment {last} at {cut}");
             drop(found);
