@@ -208,6 +208,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn classes_have_the_words_that_the_api_documents() {
+        let words = "dns connect tls timeout reset status body_too_large invalid_http redirect blocked";
+        let shown = |class: &ErrorClass| format!("{class}");
+        assert_eq!(ErrorClass::ALL.iter().map(shown).collect::<Vec<_>>().join(" "), words);
+        let stored = |class: ErrorClass| serde_json::to_value(class).expect("json");
+        assert!(ErrorClass::ALL.into_iter().all(|class| stored(class) == class.as_str()));
+    }
+
+    #[test]
+    fn an_outcome_is_told_in_a_line() {
+        let late = Outcome::failed(ErrorClass::Timeout, "no status head within 10s");
+        let bare = Outcome { detail: None, ..late.clone() };
+        let answered = Outcome { status: Some(503), ..late.clone() };
+        for (outcome, line) in [
+            (&late, "timeout: no status head within 10s"),
+            (&bare, "timeout"),
+            (&answered, "answered 503"),
+            (&Outcome::default(), "no answer"),
+        ] {
+            assert_eq!(outcome.summary(), line);
+        }
+        let phases = Phases { head_us: None, total_us: 1_500 };
+        assert_eq!(Outcome { phases, ..late }.took(), Duration::from_micros(1_500));
+    }
+
+    #[test]
     fn headers_are_written_down_as_one_list_however_they_are_kept() {
         let header = |name: &str| (name.to_owned(), "value".to_owned());
         let split = HeadersSeen::new([header("a"), header("b")].into(), vec![header("c")]);

@@ -111,6 +111,12 @@ mod tests {
     }
 
     #[test]
+    fn verdicts_have_their_words() {
+        let verdicts = [Verdict::Delivered, Verdict::RetryAt(Timestamp::MAX), Verdict::Exhausted];
+        assert_eq!(verdicts.map(Verdict::as_str), ["delivered", "retry", "exhausted"]);
+    }
+
+    #[test]
     fn success_rules_differ_where_the_providers_do() {
         for (status, only_200, any_2xx) in
             [(200, true, true), (204, false, true), (199, false, false), (302, false, false)]

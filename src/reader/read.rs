@@ -317,13 +317,18 @@ fn typed<'t>(kind: &Kind, text: &'t str) -> DeValue<'t> {
     }
 }
 
-/// `text` with stars in place of the characters of `secrets`; no byte moves, so that places stay right.
+/// `text` with stars in place of the characters of `secrets`; no byte moves and no character, so that places stay right.
 fn blanked(text: &str, secrets: &[Range<usize>]) -> String {
     let hidden = |at: usize| secrets.iter().any(|span| span.contains(&at));
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         if hidden(at) && !matches!(c, '"' | '\'' | '\n' | '\r') {
-            out.extend(std::iter::repeat_n('*', c.len_utf8()));
+            out.push(match c.len_utf8() {
+                1 => '*',
+                2 => '·',
+                3 => '•',
+                _ => '🞄',
+            });
         } else {
             out.push(c);
         }

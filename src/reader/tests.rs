@@ -162,6 +162,21 @@ fn a_drawn_line_hides_the_secrets_beside_its_complaint() {
     }
 }
 
+/// Behind a blanked character of several bytes a column was counted in bytes.
+#[test]
+fn a_place_behind_a_hidden_secret_is_where_it_was() {
+    for (text, column) in [
+        ("[server]\ntoken = \"aé漢🦀\"b\n", 15),
+        ("[server]\ntoken = \"abcd\"b\n", 15),
+        ("[server]\ngrace = \"é\"b\n", 12),
+    ] {
+        let complaints = read(text).expect_err("no TOML");
+        assert_eq!(complaints.place(&complaints.list()[0]), Some((2, column)), "{complaints}");
+    }
+    let drawn = read("[server]\ntoken = \"aé漢🦀\"b\n").expect_err("no TOML").drawn(Style::Plain);
+    assert!(drawn.contains("\"*·•🞄\""), "{drawn}");
+}
+
 #[test]
 fn the_schema_follows_from_the_declaration() {
     let schema = schema("x", &ROOT);

@@ -49,6 +49,9 @@ url = "http://127.0.0.1:9/kyc"
 auth = { type = "hmac", secret = "not-to-be-shown" }
 "#;
 
+/// What the second one signs with.
+const SECRET: &str = "not-to-be-shown";
+
 /// Where a body goes. A `Q` stands for the input as a query; `JOURNEY` for the id of the journey that is there.
 const IDWISE_ROUTES: [(&str, &str); 19] = [
     ("POST", "/api/v1/journeys"),
@@ -215,7 +218,8 @@ impl Site {
             }
             _ => assert!(answer.is_object(), "{}", context()),
         }
-        assert!(!answer.to_string().contains("not-to-be-shown"), "X1: {}", context());
+        let told = said.contains(SECRET) || path.contains(SECRET);
+        assert!(told || !answer.to_string().contains(SECRET), "X1: {}", context());
         if path == "/api/v1/journeys" && status == StatusCode::CREATED {
             let id = answer["id"].as_str().expect("an id");
             let (_, shown) = self.ask("GET", &format!("/api/v1/journeys/{id}"), Vec::new());
