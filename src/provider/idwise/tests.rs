@@ -1,6 +1,7 @@
 //! Tests of the IDWise provider: the state table row by row, its invariants under random stimuli, the pinned bytes,
 //! and what refusals and complaints say.
 
+mod aml;
 mod machine;
 mod parse;
 mod properties;

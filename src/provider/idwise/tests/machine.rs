@@ -52,6 +52,22 @@ fn reached(flow: &Flow) -> (Vec<Journey>, BTreeSet<(String, String, String)>) {
 }
 
 #[test]
+fn a_move_is_asked_for_by_the_words_of_states() {
+    for (from, by, to, drawn) in [
+        ("open", "submit_step", "processing", true),
+        ("referred", "review", "approved", true),
+        ("passed", "renewal_due", "renewal_due", true),
+        ("passed", "submit_step", "processing", false),
+        ("processing", "submit_step", "open", false),
+        ("open", "review", "approved", false),
+        ("finished", "review", "approved", false),
+        ("open", "submit_step", "nowhere", false),
+    ] {
+        assert_eq!(MACHINE.draws(from, by, to), drawn, "{from} by {by} to {to}");
+    }
+}
+
+#[test]
 fn what_is_drawn_is_what_happens() {
     let (_, taken) = reached(&onboarding());
     let drawn = MACHINE.moves.iter().map(|m| (m.from.to_owned(), m.by.to_owned(), m.to.to_owned())).collect();
