@@ -111,6 +111,53 @@ fn every_row_of_the_state_table() {
     }
 }
 
+/// A reference that forces a decision overrules the flow, and is overruled by a stimulus that names one.
+#[test]
+fn what_a_reference_asks_for_is_decided() {
+    let flow = onboarding();
+    for (reference, stimulus, word) in [
+        ("a", r#"{"do":"finish_processing"}"#, "passed"),
+        ("a+refer", r#"{"do":"finish_processing"}"#, "referred"),
+        ("a+incomplete", r#"{"do":"complete"}"#, "incomplete"),
+        ("a+refer", PASS, "passed"),
+    ] {
+        let of_it = provider::Flow::Idwise(flow.clone());
+        let opened = provider::start(SEED, 7, reference, Environment::Sandbox, &of_it, start_of_day());
+        let path = S2.iter().chain(std::iter::once(&stimulus));
+        let journey = path.fold(opened.expect("a reference"), |journey, stimulus| {
+            apply(&journey, &flow, &read(stimulus)).expect(stimulus).journey
+        });
+        assert_eq!(state(&journey).word(), word, "{reference} {stimulus}");
+    }
+}
+
+/// Once per side of a document, and for each only what was given since the last decision.
+#[test]
+fn what_was_submitted_is_processed_once() {
+    let flow = onboarding();
+    let processed = |path: &[&str], stimulus| {
+        let next = apply(&after(&flow, path), &flow, &read(stimulus)).expect(stimulus);
+        let is_it = |event: &&provider::Event| matches!(event, provider::Event::Idwise(Event::StepProcessed { .. }));
+        next.events.iter().filter(is_it).count()
+    };
+    assert_eq!(processed(S2, PASS), 3, "two sides and a selfie");
+    assert_eq!(processed(&[STEP_2], r#"{"do":"complete"}"#), 1, "what is there");
+    assert_eq!(processed(&[S3, &[RENEW, STEP_1]].concat(), PASS), 2, "the document that was given again");
+    assert_eq!(processed(S3, APPROVE), 0);
+}
+
+#[test]
+fn a_review_that_could_never_ask_again_is_none_that_asks() {
+    let flow = onboarding();
+    let review = |again: f64| {
+        let weights = vec![(ManualDecision::Approved, 1.0), (ManualDecision::ResubmissionRequested, again)];
+        Stimulus::Review { decision: Weights::new(weights).expect("weights"), reason_code: None, comment: None }
+    };
+    assert!(apply(&after(&flow, S4), &flow, &review(0.0)).is_ok());
+    let refused = apply(&after(&flow, S4), &flow, &review(0.1)).expect_err("it may ask");
+    assert_eq!(refused.code, "invalid_decision");
+}
+
 #[test]
 fn finished_journey_on_review_is_a_switch_and_comes_last() {
     let flow = Flow { finished_journey_on_review: true, ..onboarding() };

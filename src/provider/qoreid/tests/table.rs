@@ -41,6 +41,35 @@ fn a_look_up_is_told_only_after_its_source_was_down() {
 }
 
 #[test]
+fn a_when_matches_one_of_three_words_and_the_statuss_own() {
+    let flow = Flow::of(Product::Address);
+    for (path, one, status) in [
+        (&[][..], "open", None),
+        (&[SUBMIT][..], "open", None),
+        (&[SUBMIT, FINISH][..], "passed", Some("VERIFIED")),
+        (&[SUBMIT, CANCEL][..], "failed", Some("CANCELLED")),
+        (&[SUBMIT, r#"{"do":"finish","status":{"NO_ACCESS":1}}"#][..], "failed", Some("NO_ACCESS")),
+    ] {
+        let (journey, _) = play(&flow, "A", path);
+        let words = ["open", "passed", "failed", "VERIFIED", "NO_ACCESS", "CANCELLED", "nonsense"];
+        let matched: Vec<&str> = words.into_iter().filter(|word| state(&journey).matches(word)).collect();
+        assert_eq!(matched, [one].into_iter().chain(status).collect::<Vec<_>>(), "{path:?}");
+    }
+}
+
+#[test]
+fn steps_are_shown_as_far_as_they_are() {
+    let flow = workflow();
+    let steps = |path: &[&str]| -> Vec<String> {
+        provider::view(&play(&flow, "A", path).0).steps.into_iter().map(|step| step.state).collect()
+    };
+    let (start, finish) = (r#"{"do":"start_step","step":"nin"}"#, r#"{"do":"finish_step","step":"nin"}"#);
+    assert_eq!(steps(&[SUBMIT]), ["pending"; 3]);
+    assert_eq!(steps(&[SUBMIT, start]), ["in_progress", "pending", "pending"]);
+    assert_eq!(steps(&[SUBMIT, start, finish]), ["complete", "pending", "pending"]);
+}
+
+#[test]
 fn the_last_mile_starts_and_ends() {
     for product in [Product::Address, Product::Employment, Product::Guarantor, Product::Property] {
         let flow = Flow::of(product);
