@@ -1,7 +1,6 @@
 //! What came back for a request, and the outcome that is made of it.
 //!
-//! Filled by both ways of sending, [`super::plain`] and [`super::secure`]. The verdict falls at the status head:
-//! what goes wrong behind it is a note.
+//! Filled by [`super::plain`]. The verdict falls at the status head: what goes wrong behind it is a note.
 
 use std::time::Duration;
 
@@ -55,10 +54,20 @@ impl Answer {
 
     /// Takes a piece of the body down. `false` means that more came than is of use: the rest need not be waited for.
     pub(super) fn take(&mut self, chunk: &Bytes) -> bool {
-        let room = self.body_max.saturating_add(SLACK) - self.body.len();
+        let room = self.most_of_body() - self.body.len();
         self.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         self.more = chunk.len() > room;
         !self.more
+    }
+
+    /// Whether its final status head has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// How many bytes of its body are taken down at most.
+    pub(super) fn most_of_body(&self) -> usize {
+        self.body_max.saturating_add(SLACK)
     }
 
     /// Whether the answer was taken down to its end.

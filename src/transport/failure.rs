@@ -8,7 +8,7 @@ use std::io;
 
 use rustls::CertificateError;
 
-use super::plain::HeadTooLarge;
+use super::plain::TooMuch;
 use super::resolve::Unresolved;
 use crate::message::ErrorClass;
 
@@ -20,9 +20,13 @@ pub enum Stage {
         /// Whether a TLS session was to be made.
         tls: bool,
     },
-    /// A request was on its way, or its answer.
+    /// A request was on its way, or the head of its answer.
     Exchanging,
+    /// The final status head was there, and its body on its way.
+    Reading,
 }
+
+const HEAD_TOO_LARGE: &str = "the answer's headers are larger than what is read";
 
 /// What failed, by class, and a lowercase sentence about it.
 pub fn classify(error: &(dyn Error + 'static), stage: Stage) -> (ErrorClass, String) {
@@ -31,8 +35,9 @@ pub fn classify(error: &(dyn Error + 'static), stage: Stage) -> (ErrorClass, Str
     if let Some(unresolved) = find::<Unresolved>(&causes) {
         return (class_of_unresolved(unresolved), unresolved.to_string());
     }
-    if let Some(large) = find::<HeadTooLarge>(&causes) {
-        return (ErrorClass::BodyTooLarge, large.to_string());
+    if find::<TooMuch>(&causes).is_some() {
+        let reading = "what came around it is larger than what is read";
+        return told(ErrorClass::BodyTooLarge, if stage == Stage::Reading { reading } else { HEAD_TOO_LARGE });
     }
     if let Some(tls) = find::<rustls::Error>(&causes) {
         return (ErrorClass::Tls, tls_text(tls));
@@ -44,7 +49,7 @@ pub fn classify(error: &(dyn Error + 'static), stage: Stage) -> (ErrorClass, Str
     }
     if let Some(hyper) = find::<hyper::Error>(&causes) {
         if hyper.is_parse_too_large() {
-            return told(ErrorClass::BodyTooLarge, "the answer's headers are larger than what is read");
+            return told(ErrorClass::BodyTooLarge, HEAD_TOO_LARGE);
         }
         if hyper.is_parse() {
             return told(ErrorClass::InvalidHttp, "the answer is not valid http");
@@ -53,12 +58,9 @@ pub fn classify(error: &(dyn Error + 'static), stage: Stage) -> (ErrorClass, Str
             return told(ErrorClass::Reset, "connection closed before a whole answer");
         }
     }
-    if find::<reqwest::Error>(&causes).is_some_and(reqwest::Error::is_timeout) {
-        return told(ErrorClass::Timeout, "no connection in time");
-    }
     match stage {
         Stage::Connecting { .. } => told(ErrorClass::Connect, "no connection"),
-        Stage::Exchanging => told(ErrorClass::Reset, "connection broke"),
+        Stage::Exchanging | Stage::Reading => told(ErrorClass::Reset, "connection broke"),
     }
 }
 
@@ -105,6 +107,8 @@ fn io_failure(kind: io::ErrorKind, stage: Stage) -> Option<(ErrorClass, &'static
         Kind::UnexpectedEof if in_handshake => (ErrorClass::Tls, "connection closed during the tls handshake"),
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => (ErrorClass::Reset, "connection reset"),
         Kind::UnexpectedEof => (ErrorClass::Reset, "connection closed before a whole answer"),
+        // rustls reports so that a message of the handshake is larger than it reads.
+        Kind::InvalidData if in_handshake => (ErrorClass::Tls, "no tls session"),
         // hyper reports broken framing of a body so.
         Kind::InvalidInput | Kind::InvalidData => (ErrorClass::InvalidHttp, "the answer is not valid http"),
         _ => return None,

@@ -19,8 +19,8 @@
 //! does happen and not a byte of the request was written yet, another connection is taken, unseen by the receiver;
 //! where a byte was, the attempt has failed.
 //!
-//! There are two ways to send: `plain` for `http://`, where volume goes, and `secure` for
-//! `https://`. What goes out and what is told of it is the same for both.
+//! `plain` has the connections and what goes over them, `secure` the TLS below those of `https://`. What goes out and
+//! what is told of it is the same with and without.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -32,11 +32,11 @@ use rustls::RootCertStore;
 
 use super::Transport;
 use super::answer::{Answer, End};
-use super::plain::{Plain, Target};
-use super::prepared::{Cache, Way};
+use super::plain::Plain;
+use super::prepared::{Cache, Ready};
 use super::request::Prepared;
 use super::resolve::{Guard, Resolver, Rules};
-use super::secure::Secure;
+use super::secure::Sessions;
 use crate::clock::{BoxFuture, Stopwatch};
 use crate::message::{Endpoint, ErrorClass, Message, Outcome, Reach};
 use crate::secret::Redactor;
@@ -83,9 +83,6 @@ pub enum HttpSetupError {
     /// TLS cannot be set up.
     #[error("set up tls: {0}")]
     Tls(#[from] rustls::Error),
-    /// The client cannot be set up.
-    #[error("set up the http client")]
-    Client(#[source] reqwest::Error),
     /// The user agent is no header value.
     #[error("use {0:?} as a user agent")]
     UserAgent(String),
@@ -94,7 +91,6 @@ pub enum HttpSetupError {
 /// Sends over HTTP/1.1, with or without TLS.
 pub struct HttpTransport {
     plain: Plain,
-    secure: Secure,
     rules: Rules,
     user_agent: HeaderValue,
     prepared: Cache,
@@ -116,8 +112,7 @@ impl HttpTransport {
         let open = Resolver::new(rules.clone(), Guard::Open);
         let guarded = Resolver::new(rules.clone(), Guard::OwnApi);
         Ok(HttpTransport {
-            plain: Plain::new(open.clone(), guarded.clone()),
-            secure: Secure::new(roots, open, guarded)?,
+            plain: Plain::new(open, guarded, Sessions::new(roots)?),
             rules,
             user_agent,
             prepared: Cache::new(settings.redactor),
@@ -129,29 +124,14 @@ impl HttpTransport {
         self.prepared.set_redactor(redactor);
     }
 
-    async fn attempt_plain(
-        &self,
-        endpoint: &Endpoint,
-        message: &Message,
-        prepared: &Prepared,
-        target: &Target,
-    ) -> Outcome {
+    async fn attempt(&self, endpoint: &Endpoint, message: &Message, ready: &Ready) -> Outcome {
         let watch = Stopwatch::start();
+        let Ready { request: prepared, target } = ready;
         let (headers, seen) = prepared.request(&message.body);
         let mut answer = Answer::new(endpoint.response_body_max);
         let guard = self.guard(prepared);
         let request = target.request(headers, &message.body);
         let exchange = self.plain.exchange(target, guard, request, endpoint.timeout, &mut answer, &watch);
-        let end = tokio::time::timeout(endpoint.timeout, exchange).await.unwrap_or(End::Late(endpoint.timeout));
-        answer.outcome(end, seen, &watch, &prepared.redactor)
-    }
-
-    async fn attempt_secure(&self, endpoint: &Endpoint, message: &Message, prepared: &Prepared) -> Outcome {
-        let watch = Stopwatch::start();
-        let (headers, seen) = prepared.request(&message.body);
-        let mut answer = Answer::new(endpoint.response_body_max);
-        let guard = self.guard(prepared);
-        let exchange = self.secure.exchange(&prepared.url, headers, &message.body, guard, &mut answer, &watch);
         let end = tokio::time::timeout(endpoint.timeout, exchange).await.unwrap_or(End::Late(endpoint.timeout));
         answer.outcome(end, seen, &watch, &prepared.redactor)
     }
@@ -168,13 +148,7 @@ impl Transport for HttpTransport {
             Ok(ready) => ready,
             Err(detail) => return Box::pin(async { Outcome::failed(ErrorClass::InvalidHttp, detail) }),
         };
-        Box::pin(async move {
-            match &ready.way {
-                Way::Plain(target) => self.attempt_plain(endpoint, message, &ready.request, target).await,
-                // The client's future is large: the plain path need not carry it.
-                Way::Secure => Box::pin(self.attempt_secure(endpoint, message, &ready.request)).await,
-            }
-        })
+        Box::pin(async move { self.attempt(endpoint, message, &ready).await })
     }
 }
 

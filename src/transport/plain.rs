@@ -1,11 +1,11 @@
-//! Deliveries without TLS: HTTP/1.1 over connections of our own.
+//! Plain HTTP/1.1 over connections of our own, with TLS below it or without.
 //!
-//! Called by [`super::http`] for `http://`, which is where volume goes: receivers under development and load tests.
+//! Called by [`super::http`] for each attempt.
 //!
 //! ```text
-//!   a resting connection ──┐
-//!                          ├──> request ──> head ──> body ──> rest, or close
-//!   resolve, judge, dial ──┘
+//!   a resting connection ───────────────┐
+//!                                       ├──> request ──> head ──> body ──> rest, or close
+//!   resolve, judge, dial, secure if TLS ┘
 //! ```
 //!
 //! An attempt drives its connection itself, in its own task. A connection that rested is asked by its socket whether
@@ -15,6 +15,7 @@
 mod dial;
 mod line;
 mod pool;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,19 +25,22 @@ use ::http::{Method, Uri};
 use bytes::Bytes;
 use http_body_util::Full;
 
-pub(super) use self::line::HeadTooLarge;
-use self::line::{Broken, Line, Request};
+pub(super) use self::line::TooMuch;
+use self::line::{Broken, Line, Request, Wire};
 use self::pool::{Place, Pools, Resting};
+use self::stream::Stream;
 use super::answer::{Answer, End};
 use super::failure::{self, Stage};
 use super::resolve::{Guard, Resolver};
+use super::secure::{self, Sessions};
 use crate::clock::Stopwatch;
 use crate::message::ErrorClass;
 
-/// Sends over `http://`.
+/// Sends over `http://` and `https://`.
 pub(super) struct Plain {
     open: Resolver,
     guarded: Resolver,
+    sessions: Sessions,
     pools: Pools,
 }
 
@@ -59,9 +63,9 @@ impl Target {
 }
 
 impl Plain {
-    /// `open` and `guarded` say where connections may go.
-    pub(super) fn new(open: Resolver, guarded: Resolver) -> Self {
-        Plain { open, guarded, pools: Pools::default() }
+    /// `open` and `guarded` say where connections may go, and `sessions` whom to trust there.
+    pub(super) fn new(open: Resolver, guarded: Resolver, sessions: Sessions) -> Self {
+        Plain { open, guarded, sessions, pools: Pools::default() }
     }
 
     /// The target that `url` names.
@@ -73,8 +77,9 @@ impl Plain {
         let uri = uri.map_err(|_| "the url has characters that http does not allow".to_owned())?;
         let host = url.host().ok_or_else(|| "the url names no host".to_owned())?.to_owned();
         let port = url.port_or_known_default().unwrap_or(80);
+        let tls = if url.scheme() == "https" { Some(secure::server_name(&host)?) } else { None };
         let at = |guard| {
-            let place = Place { host: host.clone(), port, guard };
+            let place = Place { host: host.clone(), port, guard, tls: tls.clone() };
             (place.clone(), self.pools.of(place))
         };
         Ok(Target { uri, open: at(Guard::Open), guarded: at(Guard::OwnApi) })
@@ -114,7 +119,10 @@ impl Plain {
                 }
                 // Nothing was written: the receiver cannot tell that there was an attempt.
                 Err(Broken::Unsent(unsent, _)) if !fresh => request = *unsent,
-                Err(Broken::Unsent(_, error) | Broken::Sent(error)) => return broken(&error, Stage::Exchanging),
+                Err(Broken::Unsent(_, error) | Broken::Sent(error)) => {
+                    let stage = if answer.has_begun() { Stage::Reading } else { Stage::Exchanging };
+                    return broken(&error, stage);
+                }
             }
         }
     }
@@ -122,6 +130,13 @@ impl Plain {
     async fn line(&self, place: &Place, path: &str, resolver: &Resolver, at_most: Duration) -> Result<Box<Line>, End> {
         let connecting = Stage::Connecting { tls: false };
         let stream = dial::dial(place, path, resolver, at_most).await.map_err(|error| broken(&error, connecting))?;
+        let stream = match &place.tls {
+            None => Stream::Clear(Wire::clear(stream)),
+            Some(name) => match self.sessions.open(name, Wire::with_records(stream)).await {
+                Ok(session) => Stream::Tls(Box::new(session)),
+                Err(error) => return Err(broken(&error, Stage::Connecting { tls: true })),
+            },
+        };
         Line::open(stream).await.map_err(|error| broken(&error, connecting))
     }
 }

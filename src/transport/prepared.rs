@@ -20,16 +20,8 @@ const ENDPOINTS: usize = 16_384;
 pub(super) struct Ready {
     /// The request.
     pub(super) request: Prepared,
-    /// How it is sent.
-    pub(super) way: Way,
-}
-
-/// How requests are sent.
-pub(super) enum Way {
-    /// Over `http://`.
-    Plain(Target),
-    /// Over `https://`.
-    Secure,
+    /// Where it goes.
+    pub(super) target: Target,
 }
 
 /// All that are ready, by name.
@@ -71,8 +63,8 @@ impl Cache {
         // Made under the lock, so that it blanks the secrets of those that are known when it is kept.
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let request = Prepared::new(endpoint, user_agent, known.redactor.clone())?;
-        let way = if request.url.scheme() == "http" { Way::Plain(plain.target(&request.url)?) } else { Way::Secure };
-        let ready = Arc::new(Ready { request, way });
+        let target = plain.target(&request.url)?;
+        let ready = Arc::new(Ready { request, target });
         if known.by_name.len() >= ENDPOINTS {
             known.by_name.clear();
         }

@@ -1,15 +1,13 @@
 //! Resolves names within the attempt's deadline and lets only those addresses through that may be dialled.
 //!
-//! Called for each new connection, by the plain path and by the client for TLS, so that a name which changes its mind
-//! between a check and a dial gains nothing. Addresses that stand in the URL need no lookup: whoever would dial one
-//! asks [`Rules::judge`].
+//! Called for each new connection, so that a name which changes its mind between a check and a dial gains nothing.
+//! Addresses that stand in the URL need no lookup: whoever would dial one asks [`Rules::judge`].
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::reach;
@@ -80,7 +78,7 @@ pub(super) struct Resolver {
     under_way: Arc<Mutex<HashMap<String, Finding>>>,
 }
 
-/// What a client's connections are for. The two never share a pool, so a connection that was made for the inbox is
+/// What connections are for. The two never share a pool, so a connection that was made for the inbox is
 /// never used to reach the control API behind the same address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Guard {
@@ -155,7 +153,7 @@ impl Resolver {
     }
 
     fn admit(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Unresolved> {
-        // The client fills the port in later; only our own matters to the judgement.
+        // The port is filled in later; only our own matters to the judgement.
         let (port, path) = match (self.guard_own_api, self.rules.own_api.get()) {
             (Guard::OwnApi, Some(own)) => (own.port(), "/"),
             _ => (0, reach::INBOX),
@@ -175,16 +173,6 @@ impl Resolver {
 /// The lookup of `host` that is under way. One that ended without a word, as a panic would, is none.
 fn joinable(under_way: &HashMap<String, Finding>, host: &str) -> Option<Finding> {
     under_way.get(host).filter(|finding| finding.has_changed().is_ok()).cloned()
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let lookup = self.clone().lookup(name.as_str().to_owned());
-        Box::pin(async move {
-            let admitted = lookup.await?;
-            Ok(Box::new(admitted.into_iter()) as Addrs)
-        })
-    }
 }
 
 #[cfg(test)]

@@ -1,116 +1,57 @@
-//! Deliveries over TLS, through the client library.
+//! TLS sessions for deliveries.
 //!
-//! Called by [`super::http`] for `https://`. The client has a task of its own for each connection; the promises are
-//! those of the plain path.
+//! Asked by [`super::plain`] for each new connection of an `https://` endpoint. Which connection that is, and what goes
+//! over it, is decided there: the promises are those of a connection without TLS. A session trusts the authorities that
+//! it is given, shows no certificate of its own, offers HTTP/1.1 and nothing else, and never sends a request before the
+//! handshake is over.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ::http::header::HeaderMap;
-use bytes::Bytes;
-use rustls::RootCertStore;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use super::answer::{Answer, End};
-use super::failure::{self, Stage};
-use super::http::{HttpSetupError, IDLE, IDLE_PER_HOST};
-use super::resolve::{Guard, Resolver, Rules, Unresolved};
-use crate::clock::Stopwatch;
+/// Makes sessions, and lets a later one to the same server resume an earlier one.
+pub(super) struct Sessions(TlsConnector);
 
-/// A connection that nobody waits for any more, because an idle one came free first, is given up after this long.
-const CONNECT_AT_MOST: Duration = Duration::from_secs(60);
-
-/// Clients for `https://`.
-pub(super) struct Secure {
-    open: reqwest::Client,
-    guarded: reqwest::Client,
-    rules: Rules,
-}
-
-impl Secure {
-    /// Trusts `roots`; `open` and `guarded` say where connections may go.
-    pub(super) fn new(roots: RootCertStore, open: Resolver, guarded: Resolver) -> Result<Self, HttpSetupError> {
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+impl Sessions {
+    /// Sessions that trust `roots`.
+    ///
+    /// # Errors
+    /// The cryptography has no TLS version in common with what is safe.
+    pub(super) fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
+        let mut tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let rules = open.rules().clone();
-        Ok(Secure { open: client(tls.clone(), open)?, guarded: client(tls, guarded)?, rules })
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Sessions(TlsConnector::from(Arc::new(tls))))
     }
 
-    /// Sends one request and takes the answer down. The caller holds the deadline.
-    pub(super) async fn exchange(
-        &self,
-        url: &url::Url,
-        headers: HeaderMap,
-        body: &Bytes,
-        guard: Guard,
-        answer: &mut Answer,
-        watch: &Stopwatch,
-    ) -> End {
-        if let Err(why) = self.judge_literal(url) {
-            let (class, detail) = failure::classify(&why, Stage::Connecting { tls: false });
-            return End::Broken(class, detail);
-        }
-        let client = match guard {
-            Guard::Open => &self.open,
-            Guard::OwnApi => &self.guarded,
-        };
-        let mut request = reqwest::Request::new(reqwest::Method::POST, url.clone());
-        *request.headers_mut() = headers;
-        *request.body_mut() = Some(body.clone().into());
-        match take_down(client, request, answer, watch).await {
-            Ok(()) => End::Whole,
-            Err(error) => {
-                let stage = if error.is_connect() { Stage::Connecting { tls: true } } else { Stage::Exchanging };
-                let (class, detail) = failure::classify(&error, stage);
-                End::Broken(class, detail)
-            }
-        }
-    }
-
-    /// The client asks its resolver for names only; an address that stands in the URL is judged here.
-    fn judge_literal(&self, url: &url::Url) -> Result<(), Unresolved> {
-        let ip = match url.host() {
-            Some(url::Host::Ipv4(ip)) => IpAddr::V4(ip),
-            Some(url::Host::Ipv6(ip)) => IpAddr::V6(ip),
-            _ => return Ok(()),
-        };
-        self.rules.judge(SocketAddr::new(ip, url.port_or_known_default().unwrap_or(0)), url.path())
+    /// A session with the server that `name` is for, over `stream`. The caller holds the deadline.
+    ///
+    /// # Errors
+    /// What [`super::failure::classify`] reads: the stream broke, or the server's certificate or its TLS will not do.
+    pub(super) async fn open<S>(&self, name: &ServerName<'static>, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.0.connect(name.clone(), stream).await
     }
 }
 
-async fn take_down(
-    client: &reqwest::Client,
-    request: reqwest::Request,
-    answer: &mut Answer,
-    watch: &Stopwatch,
-) -> Result<(), reqwest::Error> {
-    let mut response = client.execute(request).await?;
-    answer.begin(response.status(), std::mem::take(response.headers_mut()), watch);
-    while let Some(chunk) = response.chunk().await? {
-        if !answer.take(&chunk) {
-            // The rest is not waited for; dropping the answer closes its connection.
-            return Ok(());
-        }
+/// What the certificate of `host` has to be for.
+///
+/// # Errors
+/// A sentence that says why there can be none.
+pub(super) fn server_name(host: &url::Host<String>) -> Result<ServerName<'static>, String> {
+    match host {
+        url::Host::Domain(name) => ServerName::try_from(name.clone())
+            .map_err(|_| "the url names a host that no certificate can be for".to_owned()),
+        url::Host::Ipv4(ip) => Ok(ServerName::from(std::net::IpAddr::V4(*ip))),
+        url::Host::Ipv6(ip) => Ok(ServerName::from(std::net::IpAddr::V6(*ip))),
     }
-    Ok(())
-}
-
-fn client(tls: rustls::ClientConfig, resolver: Resolver) -> Result<reqwest::Client, HttpSetupError> {
-    let source_ip = resolver.rules().source_ip;
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .dns_resolver(resolver)
-        .local_address(source_ip)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .http1_only()
-        .connect_timeout(CONNECT_AT_MOST)
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(IDLE_PER_HOST)
-        .build()
-        .map_err(HttpSetupError::Client)
 }

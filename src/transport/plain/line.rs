@@ -1,4 +1,4 @@
-//! One connection of the plain path, and one exchange over it.
+//! One connection, with TLS or without, and one exchange over it.
 //!
 //! Made and used by [`super`]. There is no task that drives a connection: whoever waits for the answer polls it, so
 //! an answer wakes exactly the attempt that it is for, and dropping the attempt closes the connection. It never
@@ -23,6 +23,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::stream::{Records, Stream};
 use crate::clock::Stopwatch;
 use crate::transport::answer::Answer;
 
@@ -30,10 +31,14 @@ use crate::transport::answer::Answer;
 /// nothing else bounds: a peer that never stops sending them would keep a thread from all other attempts.
 const BEFORE_HEAD: usize = 64 * 1024;
 
-/// More than [`BEFORE_HEAD`] came, and still no final status head.
+/// So many bytes may come for each one of a body that is kept. A chunk of one byte has six, and its TLS records up to 66
+/// more; but a chunk's length may have zeros before it without end, and records may hold nothing at all.
+const AROUND_BODY: usize = 128;
+
+/// More came than any peer in its senses has to say at this stage.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer's headers are larger than what is read")]
-pub(in crate::transport) struct HeadTooLarge;
+#[error("more came than is read")]
+pub(in crate::transport) struct TooMuch;
 
 /// What goes out.
 pub(in crate::transport) type Request = ::http::Request<Full<Bytes>>;
@@ -42,7 +47,7 @@ pub(in crate::transport) type Request = ::http::Request<Full<Bytes>>;
 pub(super) struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it has ended.
-    connection: Option<http1::Connection<TokioIo<Wire>, Full<Bytes>>>,
+    connection: Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>,
     /// Whether the last answer was of HTTP/1.1. To a peer of HTTP/1.0 the next request would be put differently.
     current: bool,
     bell: Arc<Bell>,
@@ -61,9 +66,9 @@ pub(super) enum Broken {
 
 impl Line {
     /// A line over a fresh connection.
-    pub(super) async fn open(stream: TcpStream) -> Result<Box<Line>, hyper::Error> {
-        let bell = Arc::new(Bell::default());
-        let wire = TokioIo::new(Wire { stream, bell: Arc::clone(&bell) });
+    pub(super) async fn open(stream: Stream) -> Result<Box<Line>, hyper::Error> {
+        let bell = Arc::clone(&stream.wire().bell);
+        let wire = TokioIo::new(stream);
         // Bodies are small: copying one beside the head is cheaper than a write of two pieces.
         let (sender, connection) = http1::Builder::new().writev(false).handshake(wire).await?;
         let waker = Waker::from(Arc::clone(&bell));
@@ -82,7 +87,7 @@ impl Line {
         let mut response = pin!(self.sender.try_send_request(request));
         let mut body: Option<Incoming> = None;
         let Line { connection, current, bell, waker, .. } = self;
-        bell.before_head.store(BEFORE_HEAD, Ordering::Relaxed);
+        bell.room.store(BEFORE_HEAD, Ordering::Relaxed);
         std::future::poll_fn(|cx| {
             bell.task.register(cx.waker());
             let mut ringing = Context::from_waker(waker);
@@ -98,7 +103,8 @@ impl Line {
                     match response.as_mut().poll(&mut quiet) {
                         Poll::Ready(Ok(response)) => {
                             let (head, incoming) = response.into_parts();
-                            bell.before_head.store(usize::MAX, Ordering::Relaxed);
+                            let around = answer.most_of_body().saturating_mul(AROUND_BODY);
+                            bell.room.store(around.saturating_add(BEFORE_HEAD), Ordering::Relaxed);
                             *current = head.version == Version::HTTP_11;
                             answer.begin(head.status, head.headers, watch);
                             body = Some(incoming);
@@ -162,8 +168,8 @@ struct Bell {
     task: AtomicWaker,
     /// Whether the line has rested since it was last read.
     rested: AtomicBool,
-    /// How many bytes may still come before the final status head; beside [`BEFORE_HEAD`] it is beyond all bounds.
-    before_head: AtomicUsize,
+    /// How many bytes may still come at this stage of the exchange.
+    room: AtomicUsize,
 }
 
 impl Wake for Bell {
@@ -176,16 +182,35 @@ impl Wake for Bell {
     }
 }
 
-/// The stream below a connection.
-struct Wire {
+/// The socket below a connection, and below its TLS if it has that: all bounds and looks are on what really comes.
+pub(super) struct Wire {
     stream: TcpStream,
     bell: Arc<Bell>,
+    /// Where it carries TLS.
+    records: Option<Records>,
 }
 
 impl Wire {
+    /// Over a fresh connection that carries requests as they are.
+    pub(super) fn clear(stream: TcpStream) -> Wire {
+        Wire { stream, bell: Arc::default(), records: None }
+    }
+
+    /// Over a fresh connection that carries TLS.
+    pub(super) fn with_records(stream: TcpStream) -> Wire {
+        // A handshake is bounded by whoever makes it: it has few messages, of 64 KiB at most.
+        let bell = Bell { room: AtomicUsize::new(usize::MAX), ..Bell::default() };
+        Wire { stream, bell: Arc::new(bell), records: Some(Records::default()) }
+    }
+
     /// The runtime hears of what came with some delay, and tells of nothing until then; so the socket is asked. A
     /// connection reads before it takes a request over, and an error at that point hands the request back.
+    ///
+    /// Over TLS whatever came counts as said, and so does a record that has not come whole: what it holds is not known.
     fn still_silent(&self) -> io::Result<()> {
+        if self.records.as_ref().is_some_and(|records| !records.are_whole()) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         match SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error),
@@ -202,14 +227,17 @@ impl AsyncRead for Wire {
             wire.bell.rested.store(false, Ordering::Relaxed);
             wire.still_silent()?;
         }
-        let left = wire.bell.before_head.load(Ordering::Relaxed);
+        let left = wire.bell.room.load(Ordering::Relaxed);
         if left == 0 {
-            return Poll::Ready(Err(io::Error::other(HeadTooLarge)));
+            return Poll::Ready(Err(io::Error::other(TooMuch)));
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut wire.stream).poll_read(cx, buf);
-        let came = buf.filled().len() - before;
-        wire.bell.before_head.store(left.saturating_sub(came), Ordering::Relaxed);
+        let came = &buf.filled()[before..];
+        wire.bell.room.store(left.saturating_sub(came.len()), Ordering::Relaxed);
+        if let Some(records) = &mut wire.records {
+            records.took(came);
+        }
         read
     }
 }

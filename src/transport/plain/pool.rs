@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use tokio::task::JoinSet;
 
 use super::line::Line;
@@ -20,12 +21,15 @@ use crate::transport::resolve::Guard;
 /// again in that time.
 const SWEEP_AT_MOST_EVERY: Duration = Duration::from_millis(250);
 
-/// What connections may be shared over: all requests to a port of a host that are held to the same guard.
+/// What connections may be shared over: all requests to a port of a host that are held to the same guard, and that go
+/// over TLS or do not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub(super) host: url::Host<String>,
     pub(super) port: u16,
     pub(super) guard: Guard,
+    /// What the certificate has to be for, where it is TLS.
+    pub(super) tls: Option<ServerName<'static>>,
 }
 
 /// All resting connections.

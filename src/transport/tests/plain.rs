@@ -1,4 +1,4 @@
-//! Connections of the plain path: which are used again, which never, and when they are closed.
+//! Connections without TLS: which are used again, which never, and when they are closed.
 
 use std::io::{Read as _, Write as _};
 use std::sync::mpsc::sync_channel;
@@ -80,6 +80,14 @@ async fn a_connection_is_used_again_if_its_answer_ended_and_the_peer_keeps_it() 
     check_reuse("is of HTTP/1.0 and keeps", &format!("HTTP/1.0 200 OK\r\nconnection: keep-alive\r\n{whole}"), 2).await;
     check_reuse("is more than is kept", &large, 2).await;
     check_reuse("has a byte behind it", &format!("{OK}!"), 2).await;
+}
+
+#[tokio::test]
+async fn what_comes_around_a_body_has_an_end() {
+    let chunked = write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    let script = vec![Act::Read, chunked, Act::Forever(b"0".repeat(1_000))];
+    let around = "200 - the body broke off: what came around it is larger than what is read";
+    check("never ends a chunk's length", patient, script, around).await;
 }
 
 #[tokio::test]

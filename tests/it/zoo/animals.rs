@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use super::tls::{Authority, Certificate, TlsSink};
+use super::tls::{Authority, Certificate, Says, TlsSink};
 use crate::support::sink::{Answer, Received, Sink};
 
 /// What one try shows through the API.
@@ -23,7 +23,7 @@ enum Kind {
     /// Nobody listens.
     Refuses,
     /// It speaks TLS.
-    Tls(Certificate),
+    Tls(Certificate, Says),
 }
 
 /// A receiver that misbehaves, and the tries that its webhook makes of a delivery: the last one decides.
@@ -74,7 +74,7 @@ impl Animal {
                 }))
             }
             Kind::Refuses => Cage::Empty(nobody()),
-            Kind::Tls(certificate) => Cage::Tls(authority.receiver(*certificate)),
+            Kind::Tls(certificate, says) => Cage::Tls(authority.receiver(*certificate, says.clone())),
         }
     }
 
@@ -118,6 +118,7 @@ pub(super) fn animals() -> Vec<Animal> {
     let long = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf".to_vec();
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let (yes, no) = ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+    let interim = b"HTTP/1.1 102 Processing\r\n\r\n".repeat(40);
     let around = BTreeMap::from([("Location".to_owned(), "/hook/around".to_owned())]);
 
     let mut animals = vec![
@@ -155,18 +156,27 @@ pub(super) fn animals() -> Vec<Animal> {
         ),
         answers(
             "endless-1xx",
-            Answer::Forever(Vec::new(), b"HTTP/1.1 102 Processing\r\n\r\n".repeat(40)),
+            Answer::Forever(Vec::new(), interim.clone()),
+            fails("body_too_large", "the answer's headers are larger than what is read"),
+        ),
+        other(
+            "tls-endless-1xx",
+            Kind::Tls(Certificate::Good, Says::Forever(interim)),
             fails("body_too_large", "the answer's headers are larger than what is read"),
         ),
         answers("two-answers-no-yes", raw(&format!("{no}{yes}")), refused(500, "status", "")),
         answers("two-answers-yes-no", raw(&format!("{yes}{no}")), taken("")),
         other("flapping", Kind::Flaps, refused(500, "status", "").into_iter().take(1).chain(taken("")).collect()),
-        other("tls-good", Kind::Tls(Certificate::Good), taken("")),
-        other("tls-expired", Kind::Tls(Certificate::Expired), fails("tls", "certificate has expired")),
-        other("tls-wrong-name", Kind::Tls(Certificate::WrongName), fails("tls", "certificate is for another name")),
+        other("tls-good", Kind::Tls(Certificate::Good, Says::Yes), taken("")),
+        other("tls-expired", Kind::Tls(Certificate::Expired, Says::Yes), fails("tls", "certificate has expired")),
+        other(
+            "tls-wrong-name",
+            Kind::Tls(Certificate::WrongName, Says::Yes),
+            fails("tls", "certificate is for another name"),
+        ),
         other(
             "tls-self-signed",
-            Kind::Tls(Certificate::SelfSigned),
+            Kind::Tls(Certificate::SelfSigned, Says::Yes),
             fails("tls", "certificate is not signed by an authority that is trusted here"),
         ),
     ];

@@ -30,7 +30,16 @@ pub(super) enum Certificate {
     SelfSigned,
 }
 
-/// A receiver behind TLS that says yes to whoever comes so far.
+/// What a receiver says to whoever comes so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    /// Yes, to each request.
+    Yes,
+    /// These bytes, again and again, until the client goes away.
+    Forever(Vec<u8>),
+}
+
+/// A receiver behind TLS.
 pub(super) struct TlsSink(Listener);
 
 impl Authority {
@@ -51,11 +60,11 @@ impl Authority {
         file
     }
 
-    /// A receiver that shows `certificate`.
-    pub(super) fn receiver(&self, certificate: Certificate) -> TlsSink {
+    /// A receiver that shows `certificate` and, if that is taken, says what `says` says.
+    pub(super) fn receiver(&self, certificate: Certificate, says: Says) -> TlsSink {
         let tls = Arc::new(self.tls(certificate));
         // A client that goes away is what most of these are for.
-        TlsSink(Listener::start(move |stream| drop(serve(stream, Arc::clone(&tls)))))
+        TlsSink(Listener::start(move |stream| drop(serve(stream, Arc::clone(&tls), &says))))
     }
 
     fn tls(&self, certificate: Certificate) -> ServerConfig {
@@ -85,12 +94,17 @@ impl TlsSink {
     }
 }
 
-fn serve(stream: TcpStream, tls: Arc<ServerConfig>) -> io::Result<()> {
+fn serve(stream: TcpStream, tls: Arc<ServerConfig>, says: &Says) -> io::Result<()> {
     let connection = ServerConnection::new(tls).map_err(io::Error::other)?;
     let mut reader = BufReader::new(StreamOwned::new(connection, stream));
     while let Some((_, headers)) = read_head(&mut reader)? {
         read_body(&mut reader, &headers)?;
-        reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")?;
+        match says {
+            Says::Yes => reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")?,
+            Says::Forever(bytes) => loop {
+                reader.get_mut().write_all(bytes)?;
+            },
+        }
         reader.get_mut().flush()?;
     }
     Ok(())
