@@ -4,7 +4,7 @@
 //! outside, a receiver's answer say, and blanks every form in which a known secret may stand in it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
@@ -107,6 +107,30 @@ impl Redactor {
     fn finds_in(&self, bytes: &[u8]) -> bool {
         self.0.as_ref().is_some_and(|search| search.is_match(bytes))
     }
+}
+
+/// The [`Redactor`] of this moment, for whoever tells of what nobody foresaw, as a panic. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Blanks(Arc<RwLock<Option<Redactor>>>);
+
+impl Blanks {
+    /// These secrets are all that there are, from now on.
+    pub fn set(&self, redactor: Redactor) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(redactor);
+    }
+
+    /// `text` with every known secret blanked. `None` so long as nobody said which there are, and while somebody does:
+    /// never waits.
+    pub fn text(&self, text: &str) -> Option<String> {
+        let known = self.0.try_read().ok()?;
+        known.as_ref().map(|redactor| redactor.text(text))
+    }
+}
+
+/// What is said of a task that ended without a result. The text of a panic may hold anything, and is told by the hook of
+/// panics alone, which blanks it.
+pub fn ending(error: &tokio::task::JoinError) -> &'static str {
+    if error.is_panic() { "it panicked" } else { "it was cancelled" }
 }
 
 /// What usual programs keep as it is when they percent-encode: nothing but letters and digits; RFC 3986; JavaScript's

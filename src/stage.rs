@@ -28,7 +28,7 @@ use crate::outbox::OutboxError;
 use crate::portal::Webhook;
 use crate::provider::{Flow, ProviderKind};
 use crate::rng::Seed;
-use crate::secret::{Redactor, Secret};
+use crate::secret::{Blanks, Redactor, Secret};
 use crate::transport::{HttpSettings, MailSettings};
 
 /// How a configuration is staged, where it differs from what the file says.
@@ -50,6 +50,8 @@ pub struct Staging {
     pub watchers: Watchers,
     /// What the dashboard offers to play.
     pub repertoire: Repertoire,
+    /// Who is told which secrets there are.
+    pub blanks: Blanks,
 }
 
 /// Why nothing stands.
@@ -81,6 +83,7 @@ pub struct Stage {
     pub address: SocketAddr,
     /// What it plays now.
     config: Mutex<Config>,
+    blanks: Blanks,
     http: CancellationToken,
 }
 
@@ -99,6 +102,7 @@ impl Staging {
             firing: Firing::ByItself,
             watchers: Watchers::default(),
             repertoire: Repertoire::default(),
+            blanks: Blanks::default(),
         }
     }
 }
@@ -123,6 +127,8 @@ impl Stage {
         let _ = own_api.set(address);
         let seed = staging.seed;
         let redactor = redactor(config, webhooks);
+        let blanks = staging.blanks;
+        blanks.set(redactor.clone());
         let parts = Parts {
             provider: config.provider,
             dialect: config.dialect,
@@ -152,7 +158,7 @@ impl Stage {
         };
         let mut running = run::start(parts).await?;
         let inbox = Inbox::new(running.app.clock.clone(), seed);
-        set_webhooks(&running, &inbox, base, config, webhooks).await.map_err(BootError::Read)?;
+        set_webhooks(&running, &inbox, &blanks, base, config, webhooks).await.map_err(BootError::Read)?;
         let (provider, described) = provider_api(config, &running.app, address);
         let access = Arc::new(Access::new(config.server.token.clone()));
         let dashboard = Dashboard::new(running.app.clone(), inbox.clone(), access.clone(), staging.repertoire);
@@ -174,7 +180,7 @@ impl Stage {
             serve(listener, routes, limits, stop).await;
             Ok(())
         });
-        Ok(Stage { running, inbox, dashboard, address, config: Mutex::new(config.clone()), http })
+        Ok(Stage { running, inbox, dashboard, address, config: Mutex::new(config.clone()), blanks, http })
     }
 
     /// Where it is reached, `http://127.0.0.1:4740/`.
@@ -190,7 +196,9 @@ impl Stage {
         if let Err(error) = app.set_schedule(config.schedule.clone()).await {
             tracing::error!(%error, "the schedule could not be taken over");
         }
-        if let Err(error) = set_webhooks(&self.running, &self.inbox, self.url(), config, &config.webhooks).await {
+        if let Err(error) =
+            set_webhooks(&self.running, &self.inbox, &self.blanks, self.url(), config, &config.webhooks).await
+        {
             tracing::error!(%error, "the webhooks could not be taken over");
         }
         let before =
@@ -235,11 +243,11 @@ fn provider_api(config: &Config, app: &Arc<App>, address: SocketAddr) -> (Router
     }
 }
 
-/// Knows every secret there is, those of `webhooks` included: what must not be shown when a receiver echoes it.
 /// Takes over webhooks, and keeps whoever blanks secrets informed of theirs.
 async fn set_webhooks(
     running: &Running,
     inbox: &Inbox,
+    blanks: &Blanks,
     base: Url,
     config: &Config,
     webhooks: &[Webhook],
@@ -247,10 +255,11 @@ async fn set_webhooks(
     let endpoints = webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect();
     let known: Vec<Secret> =
         config.secrets().into_iter().chain(webhooks.iter().flat_map(Webhook::secrets).cloned()).collect();
-    let (inbox, http) = (inbox.clone(), running.redactor());
+    let (inbox, http, blanks) = (inbox.clone(), running.redactor(), blanks.clone());
     let on_secrets = Box::new(move |made: &[Secret]| {
         let redactor = Redactor::new(known.iter().chain(made).map(Secret::expose));
         inbox.set_redactor(redactor.clone());
+        blanks.set(redactor.clone());
         http(redactor.clone());
         redactor
     });
@@ -259,6 +268,7 @@ async fn set_webhooks(
     running.app.set_webhooks(endpoints, around, Some(on_secrets)).await
 }
 
+/// Knows every secret there is, those of `webhooks` included: what must not be shown when a receiver echoes it.
 fn redactor(config: &Config, webhooks: &[Webhook]) -> Redactor {
     let secrets = config.secrets();
     let of_webhooks = webhooks.iter().flat_map(Webhook::secrets);

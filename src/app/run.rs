@@ -31,7 +31,7 @@ use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, Sl
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
 use crate::schedule::Job;
-use crate::secret::Redactor;
+use crate::secret::{Redactor, ending};
 use crate::transport::{HttpSettings, HttpTransport, MailSettings, MailTransport, Mailer, Transport};
 
 /// Where journeys, messages and deliveries are kept.
@@ -146,7 +146,7 @@ pub enum Fatal {
     Task {
         /// Which.
         task: &'static str,
-        /// Its panic, or what it returned.
+        /// That it panicked, or what it returned.
         reason: String,
     },
 }
@@ -293,7 +293,7 @@ impl Running {
                 Some(Ok((_, Err(fatal)))) => return fatal,
                 Some(Ok((_, Ok(())))) if self.stop.stop_claiming.is_cancelled() => {}
                 Some(Ok((task, Ok(())))) => return Fatal::Task { task, reason: "it ended by itself".to_owned() },
-                Some(Err(error)) => return Fatal::Task { task: "background", reason: error.to_string() },
+                Some(Err(error)) => return Fatal::Task { task: "background", reason: ending(&error).to_owned() },
             }
         }
     }
@@ -319,7 +319,7 @@ impl Running {
                     None => break,
                     Some(Ok((_, Ok(())))) => {}
                     Some(Ok((_, Err(fatal)))) => result = Err(fatal),
-                    Some(Err(error)) => result = Err(Fatal::Task { task: "background", reason: error.to_string() }),
+                    Some(Err(error)) => result = Err(Fatal::Task { task: "background", reason: ending(&error).to_owned() }),
                 }
             }
         }

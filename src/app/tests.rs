@@ -284,3 +284,12 @@ async fn a_flow_that_a_play_brought_stays_when_the_configuration_is_taken_over()
     assert_eq!(app.flow_ids(), ["brought", "onboarding", "onboarding@plain"], "what was never lent is gone");
     assert_eq!(*app.flow("onboarding").expect("configured"), flow());
 }
+
+#[tokio::test]
+async fn x1_q3_a_task_that_panics_ends_it_all_and_nobody_repeats_what_it_said() {
+    let mut running = provider(Scripted::answering(&[]), vec![endpoint("demo")]).await;
+    let secret = "s3cret".to_owned();
+    running.own("doomed", async move { panic!("cannot send {secret}") });
+    let told = running.died().await.to_string();
+    assert_eq!(told, "the background task died: it panicked");
+}

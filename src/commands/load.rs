@@ -25,6 +25,7 @@ use crate::rng::Seed;
 use crate::scenario::file::{Arrival, Pace, Population, Spacing};
 use crate::scenario::require::StopWhen;
 use crate::scenario::{Scenario, draw};
+use crate::secret::ending;
 use crate::stage::{Stage, Staging};
 use crate::transport::reach;
 
@@ -71,6 +72,7 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
         firing: Firing::ByCaller,
         watchers: Watchers { gauge: Some(meter.clone()), ..Watchers::default() },
         repertoire: Repertoire::default(),
+        blanks: cx.blanks.clone(),
     };
     let stage = replay::staged(&config, &scenario, &webhooks, staging).await?;
     let began = crate::clock::ProviderClock::new(ClockMode::Real, None);
@@ -107,7 +109,7 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
         tokio::select! {
             driven = driving.join_next() => match driven {
                 Some(Ok(driven)) => driven,
-                Some(Err(error)) => return Err(Failure::could_not_run(format!("the driver died: {error}"))),
+                Some(Err(error)) => return Err(Failure::could_not_run(format!("the driver died: {}", ending(&error)))),
                 None => unreachable_end(),
             },
             () = beside => unreachable_end(),

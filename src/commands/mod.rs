@@ -10,6 +10,7 @@ pub mod client;
 pub mod exit;
 pub mod logging;
 pub mod output;
+pub mod panics;
 pub mod settings;
 pub mod text;
 
@@ -41,6 +42,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::{Cli, Command};
+use crate::secret::Blanks;
 
 pub use exit::{Exit, Failure};
 pub use output::Out;
@@ -56,6 +58,8 @@ pub struct Context {
     pub data_dir: Option<PathBuf>,
     /// Where it writes.
     pub out: Out,
+    /// What blanks secrets in what nobody foresaw.
+    pub blanks: Blanks,
 }
 
 impl Context {
@@ -81,9 +85,11 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
 pub fn run(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
     logging::start(&global, &command);
+    let blanks = Blanks::default();
+    panics::report(blanks.clone());
     descriptors::raise();
     let out = Out::std(global.output, global.color);
-    let cx = Context { config: global.config, data_dir: global.data_dir, out };
+    let cx = Context { config: global.config, data_dir: global.data_dir, out, blanks };
     let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let ended = runtime.block_on(carry_out(&cx, &command));

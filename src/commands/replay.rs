@@ -114,6 +114,7 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
         firing: Firing::ByCaller,
         watchers: Watchers { applied: Some(applied_to), tried: Some(tried_to), gauge: None },
         repertoire: Repertoire::default(),
+        blanks: cx.blanks.clone(),
     };
     let stage = staged(config, scenario, &webhooks, staging).await?;
     let what = Play { scenario, seed, journeys: args.journeys, time };

@@ -18,6 +18,7 @@ use crate::config::{Config, Engine};
 use crate::http::dashboard::repertoire::{Repertoire, Wanted};
 use crate::reader::Overrides;
 use crate::rng::Seed;
+use crate::secret::ending;
 use crate::stage::{Stage, StageError, Staging};
 
 /// Carries it out.
@@ -39,7 +40,7 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
     let flows = replay::with_flows(&config, scenarios.iter().flat_map(|scenario| scenario.flows.clone()));
     let repertoire = Repertoire::default();
     let mut wanted = repertoire.offer(perform::repertoire(&config, &scenarios));
-    let staging = Staging { repertoire, ..Staging::of(&config, seed) };
+    let staging = Staging { repertoire, blanks: cx.blanks.clone(), ..Staging::of(&config, seed) };
     let staged = Stage::set(&config, &config.webhooks, flows, staging).await;
     let mut stage = staged.map_err(|error| refused(&config, error))?;
     let url = stage.url().as_str().trim_end_matches('/').to_owned();
@@ -59,7 +60,7 @@ pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure>
             Some(Wanted { scenario, run }) = wanted.recv() => {
                 players.spawn(perform::perform(stage.running.app.clone(), scenario, seed, run));
             }
-            Some(Err(error)) = players.join_next() => tracing::error!(%error, "a scenario died"),
+            Some(Err(error)) = players.join_next() => tracing::error!(reason = ending(&error), "a scenario died"),
             fatal = stage.running.died() => return Err(broke_off(&config, &fatal)),
         }
     };

@@ -10,7 +10,7 @@ fn ends(line: &[&str]) -> (Result<Exit, Failure>, String) {
     let words = std::iter::once("understudy").chain(line.iter().copied()).map(OsString::from);
     let cli = Cli::read(words).expect("a command line");
     let (out, data, _) = captured(Output::Text);
-    let cx = Context { config: cli.global.config, data_dir: None, out };
+    let cx = Context { config: cli.global.config, data_dir: None, out, blanks: Blanks::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     (runtime.block_on(carry_out(&cx, &cli.command)), data.text())
 }

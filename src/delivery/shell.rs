@@ -22,6 +22,7 @@ use crate::delivery::endpoints::Endpoints;
 use crate::delivery::engine::{Effect, Engine, Input, LaneKey, Work};
 use crate::delivery::post;
 use crate::outbox::{DueMail, Lease, OutboxError};
+use crate::secret::ending;
 
 /// How many inputs may wait for the loop. A commit that finds the queue full waits: that is the back-pressure.
 pub const INPUTS: usize = 4_096;
@@ -141,7 +142,7 @@ impl Shell {
         let (id, next) = match ended {
             Ok((id, next)) => (id, next?),
             Err(error) => {
-                tracing::error!(%error, "an attempt ended without a result; its row is due again");
+                tracing::error!(reason = ending(&error), "an attempt ended without a result; its row is due again");
                 // At once would be a tight loop around the same bug.
                 let lane = Some(self.bench.clock.now() + Duration::from_secs(1));
                 (error.id(), Next { lane, mail: None })

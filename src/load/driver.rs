@@ -32,6 +32,7 @@ use crate::provider::{Deadline, DeadlineKind};
 use crate::rng::Seed;
 use crate::scenario::file::{LineKind, Scenario};
 use crate::scenario::script::{Cue, Place, Played, Script};
+use crate::secret::ending;
 
 /// So many lines are carried out at once; their writes share the disk's.
 const AT_ONCE: usize = 512;
@@ -269,7 +270,9 @@ impl Driver<'_> {
         }
         match ended {
             Some(Ok(ended)) => self.ended(ended?),
-            Some(Err(error)) => return Err(OutboxError::Broken(format!("a line's task died: {error}")).into()),
+            Some(Err(error)) => {
+                return Err(OutboxError::Broken(format!("a line's task died: {}", ending(&error))).into());
+            }
             None => {}
         }
         Ok(())

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::*;
 use crate::commands::output::Paint;
 use crate::commands::output::tests::captured;
+use crate::secret::Blanks;
 
 fn request(body: &'static str) -> Received {
     Received {
@@ -93,7 +94,7 @@ async fn every_path_leads_to_the_inbox_and_is_shown_once() {
     let inbox = Inbox::new(clock, Seed(0));
     let router = everything_to(&inbox);
     let (out, data, _) = captured(Output::Text);
-    let cx = Context { config: None, data_dir: None, out };
+    let cx = Context { config: None, data_dir: None, out, blanks: Blanks::default() };
     let words = ["understudy", "listen", "--count", "3"].map(std::ffi::OsString::from);
     let crate::cli::Command::Listen(args) = crate::cli::Cli::read(words).expect("a command line").command else {
         panic!("another command")

@@ -3,6 +3,7 @@
 use super::*;
 use crate::commands::output::tests::captured;
 use crate::reader::{Overrides, Source};
+use crate::secret::Blanks;
 
 fn config(text: &str) -> Config {
     Config::load(Source { name: "test", text }, &Overrides::none(), &|_| None).expect("a configuration")
@@ -44,7 +45,7 @@ fn targets_are_names_urls_or_inboxes() {
 #[test]
 fn a_test_event_is_changed_where_it_is_asked_and_nowhere_else() {
     let (out, _, talk) = captured(crate::cli::Output::Text);
-    let cx = Context { config: None, data_dir: None, out };
+    let cx = Context { config: None, data_dir: None, out, blanks: Blanks::default() };
     let body = crate::provider::test_event(current(), "Finished Journey", EventId([0; 16])).expect("a test event").body;
     let set = |words: &[&str]| -> String {
         let settings: Vec<Setting> = words.iter().map(|word| word.parse().expect("a setting")).collect();
@@ -61,7 +62,7 @@ fn the_answer_decides_how_it_ends() {
     let endpoint = endpoint(&config, "http://a.test/").expect("an endpoint");
     let check = |outcome: Outcome| {
         let (out, data, talk) = captured(crate::cli::Output::Text);
-        let cx = Context { config: None, data_dir: None, out };
+        let cx = Context { config: None, data_dir: None, out, blanks: Blanks::default() };
         let message = Message {
             event_id: EventId([0; 16]),
             event_type: "Finished Journey".to_owned(),

@@ -18,7 +18,7 @@ use crate::http::inbox::Inbox;
 use crate::http::serve::{Limits, serve};
 use crate::reader::{Overrides, Source};
 use crate::rng::Seed;
-use crate::secret::Secret;
+use crate::secret::{Blanks, Secret};
 use crate::transport::{HttpSettings, MailSettings};
 
 const TOKEN: &str = "t0ken-of-the-server";
@@ -71,7 +71,7 @@ impl Server {
             ["understudy"].into_iter().chain(line.split_whitespace()).chain(["--server", &self.url, "--token", TOKEN]);
         let cli = Cli::read(words.map(Into::into)).expect("a command line");
         let (out, data, _) = captured(format);
-        let cx = Context { config: None, data_dir: None, out };
+        let cx = Context { config: None, data_dir: None, out, blanks: Blanks::default() };
         (carry_out(&cx, &cli.command).await, data.text())
     }
 
@@ -154,7 +154,7 @@ async fn refusals_are_told_with_their_codes() {
     assert_eq!(server.refused("clock set 2020-01-01T00:00:00Z").await.0, 1);
     assert_eq!(server.refused("mails show m1").await.0, 1);
     let wrong = ["understudy", "mails", "list", "--server", &server.url, "--token", "wrong"].map(Into::into);
-    let cx = Context { config: None, data_dir: None, out: captured(Output::Text).0 };
+    let cx = Context { config: None, data_dir: None, out: captured(Output::Text).0, blanks: Blanks::default() };
     let failure = carry_out(&cx, &Cli::read(wrong).expect("a command line").command).await.expect_err("refused");
     assert_eq!((failure.exit, failure.help.is_some()), (Exit::CouldNotRun, true));
     server.running.shutdown(Duration::from_secs(5)).await.expect("drained");
