@@ -20,6 +20,14 @@ pub const LASTS: Duration = Duration::from_secs(12 * 3_600);
 /// So many sessions at once; the oldest one ends for another.
 const SESSIONS: usize = 64;
 
+/// So many wrong tokens are answered at the login within [`FORGOTTEN_AFTER`]. After that not even the right one is, so that
+/// guessing is slow: it is sent again by a person, who reads why. Programs show theirs with each request, and are not
+/// slowed.
+const WRONG: usize = 10;
+
+/// So long a wrong token counts, in real time.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+
 /// The cookie that holds a session. Cookies are not kept apart by port, so another server of this machine sees it: it is
 /// worth nothing there.
 const COOKIE: &str = "understudy_session";
@@ -29,6 +37,17 @@ const COOKIE: &str = "understudy_session";
 pub struct Access {
     token: Option<Secret>,
     sessions: Mutex<Sessions>,
+    /// When wrong tokens came, the first one first: [`WRONG`] at most.
+    wrong: Mutex<VecDeque<Stopwatch>>,
+}
+
+/// Why no session was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is not the token.
+    Wrong,
+    /// Too many wrong ones came lately; after this time another is looked at.
+    TooMany(Duration),
 }
 
 #[derive(Debug)]
@@ -47,7 +66,8 @@ impl Access {
             // A seed holds 32 bits of the operating system's randomness.
             Seed::fresh().draw(&[b"session", &n.to_le_bytes()]).fill(part);
         }
-        Access { token, sessions: Mutex::new(Sessions { salt, given: 0, open: VecDeque::new() }) }
+        let sessions = Mutex::new(Sessions { salt, given: 0, open: VecDeque::new() });
+        Access { token, sessions, wrong: Mutex::default() }
     }
 
     /// Whether a token is wanted at all.
@@ -75,9 +95,12 @@ impl Access {
         sessions.open.iter().any(|(known, _)| *known == asked)
     }
 
-    /// Opens a session for whoever shows the token: the cookie to set. `None` for a wrong token.
-    pub fn open(&self, token: &str) -> Option<String> {
-        let known = self.token.as_ref().filter(|_| self.holds(token))?;
+    /// Opens a session for whoever shows the token: the cookie to set.
+    ///
+    /// # Errors
+    /// A wrong token, or any while too many wrong ones came lately.
+    pub fn open(&self, token: &str) -> Result<String, Refused> {
+        let known = self.known(token)?;
         let mut sessions = self.sessions();
         sessions.given += 1;
         let key = blake3::derive_key("understudy dashboard session, version 1", known.expose().as_bytes());
@@ -88,7 +111,20 @@ impl Access {
             sessions.open.pop_front();
         }
         sessions.open.push_back((digest(&value), Stopwatch::start()));
-        Some(set(&value, LASTS))
+        Ok(set(&value, LASTS))
+    }
+
+    /// The token, for whoever shows it.
+    fn known(&self, token: &str) -> Result<&Secret, Refused> {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        wrong.retain(|since| since.elapsed() < FORGOTTEN_AFTER);
+        if let Some(first) = wrong.front().filter(|_| wrong.len() >= WRONG) {
+            return Err(Refused::TooMany(FORGOTTEN_AFTER.saturating_sub(first.elapsed())));
+        }
+        self.token.as_ref().filter(|_| self.holds(token)).ok_or_else(|| {
+            wrong.push_back(Stopwatch::start());
+            Refused::Wrong
+        })
     }
 
     /// Ends the session of a request: the cookie that takes it out of the browser.
@@ -179,7 +215,7 @@ mod tests {
     #[test]
     fn a_session_is_no_token_and_ends() {
         let access = access();
-        assert_eq!(access.open("wrong-horse"), None);
+        assert_eq!(access.open("wrong-horse"), Err(Refused::Wrong));
         let set = access.open("correct-horse").expect("a session");
         assert!(!set.contains("correct-horse"), "{set}");
         assert!(set.contains("; HttpOnly; SameSite=Strict; Max-Age=43200"), "{set}");
@@ -198,9 +234,26 @@ mod tests {
     }
 
     #[test]
+    fn guesses_are_bounded() {
+        let access = access();
+        for n in 0..WRONG {
+            assert!(access.open("correct-horse").is_ok(), "{n} wrong ones lock nobody out");
+            assert_eq!(access.open("wrong-horse"), Err(Refused::Wrong));
+        }
+        for guess in ["wrong-horse", "correct-horse"] {
+            let Err(Refused::TooMany(left)) = access.open(guess) else { panic!("{guess} was looked at") };
+            assert!(left <= FORGOTTEN_AFTER && left > FORGOTTEN_AFTER / 2, "{left:?}");
+        }
+        assert!(access.holds("correct-horse"), "programs go on");
+        // As if a minute had passed for the first one.
+        access.wrong.lock().unwrap().pop_front();
+        assert!(access.open("correct-horse").is_ok());
+    }
+
+    #[test]
     fn sessions_are_bounded() {
         let access = access();
-        let all: Vec<String> = (0..=SESSIONS).filter_map(|_| access.open("correct-horse")).collect();
+        let all: Vec<String> = (0..=SESSIONS).filter_map(|_| access.open("correct-horse").ok()).collect();
         let is_open = |set: &String| access.has_session(&headers(&[("cookie", set.split(';').next().unwrap())]));
         assert!(!is_open(&all[0]) && all[1..].iter().all(is_open));
     }

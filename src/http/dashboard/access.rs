@@ -13,7 +13,7 @@ use super::layout::{self, Section};
 use super::parts::link;
 use super::trouble::Trouble;
 use super::visit::{Form, Visit, redirect};
-use crate::http::access::is_own_form;
+use crate::http::access::{Refused, is_own_form};
 use crate::http::api::guard::foreign;
 
 /// Nothing inline, nothing from anywhere else, in nobody's frame.
@@ -77,8 +77,15 @@ pub(super) async fn login(visit: Visit) -> Response {
 pub(super) async fn enter(visit: Visit, Form(form): Form) -> Response {
     let to = own_path(form.get("to").unwrap_or("/"));
     match visit.desk.access.open(form.get("token").unwrap_or_default()) {
-        Some(cookie) => with_cookie(redirect(to), &cookie),
-        None => self::form(to, StatusCode::UNAUTHORIZED, Some("This is not the token of this server.")),
+        Ok(cookie) => with_cookie(redirect(to), &cookie),
+        Err(Refused::Wrong) => self::form(to, StatusCode::UNAUTHORIZED, Some("This is not the token of this server.")),
+        Err(Refused::TooMany(left)) => {
+            let seconds = left.as_secs() + 1;
+            let why = format!("There were too many wrong tokens. The next one is looked at in {seconds} seconds.");
+            let mut answer = self::form(to, StatusCode::TOO_MANY_REQUESTS, Some(&why));
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            answer
+        }
     }
 }
 

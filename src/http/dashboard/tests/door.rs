@@ -104,3 +104,16 @@ async fn a_note_is_said_once_and_not_to_a_refresh() {
     site.get(&path).await.has("id=\"note\"");
     site.get(&path).await.lacks("id=\"note\"");
 }
+
+#[tokio::test]
+async fn guessing_the_token_is_slow() {
+    let site = Site::with(ProviderKind::Idwise, &[], "", Some("correct-horse")).await;
+    for _ in 0..10 {
+        assert_eq!(site.post("/login", &[("token", "wrong-horse"), ("to", "/")]).await.status, 401);
+    }
+    let later = site.post("/login", &[("token", "correct-horse"), ("to", "/")]).await;
+    assert_eq!(later.status, 429);
+    let seconds: u64 = later.headers["retry-after"].to_str().expect("text").parse().expect("seconds");
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    later.has("There were too many wrong tokens.");
+}
