@@ -276,6 +276,7 @@ fn refusal(status: StatusCode, problem: &Value) -> Failure {
             Some(format!("besides: {}", others.join("; ")))
         }
         StatusCode::UNAUTHORIZED => Some("give it with --token or in UNDERSTUDY_TOKEN".to_owned()),
+        _ if problem["code"] == "test_failed" => Some("to save it without a test, add --skip-test".to_owned()),
         // The sentence names them itself as a rule; then once is enough.
         _ => words("legal")
             .map(|words| format!("legal now: {words}"))

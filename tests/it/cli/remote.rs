@@ -227,6 +227,8 @@ fn webhooks_are_made_tested_changed_paused_and_dropped() {
     assert_eq!(desk.json(&["webhooks", "resume", "sink"])["paused"], false);
     let gone = nobody();
     let url = format!("http://{gone}/");
+    let refused = desk.run(&["webhooks", "add", "gone", &url]).with_code(1);
+    assert!(refused.stderr.contains("\nhelp: ") && refused.stderr.contains("--skip-test"), "{}", refused.stderr);
     desk.json(&["webhooks", "add", "gone", &url, "--skip-test"]);
     desk.run(&["webhooks", "test", "gone"]).with_code(3);
 }
