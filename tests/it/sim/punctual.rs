@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use understudy::app::App;
-use understudy::clock::{Clock as _, Timestamp, real_sleep};
+use understudy::clock::{Clock as _, Stopwatch, Timestamp, real_sleep};
 use understudy::ids::DeliveryId;
 use understudy::message::{Delivery, DeliveryState, Endpoint};
 use understudy::outbox::DeliveryQuery;
@@ -34,7 +33,8 @@ type Due = (String, Timestamp, Option<DeliveryId>);
 
 /// Looks until the life is over.
 pub(super) async fn watch(witness: Arc<Witness>, app: Arc<App>) {
-    let (mut idle, mut known): (BTreeMap<Due, Instant>, usize) = (BTreeMap::new(), 0);
+    let (mut idle, mut known): (BTreeMap<Due, Duration>, usize) = (BTreeMap::new(), 0);
+    let life = Stopwatch::start();
     for look in 0_u64.. {
         something_is_due(&app).await;
         real_sleep(LOOK).await;
@@ -43,7 +43,7 @@ pub(super) async fn watch(witness: Arc<Witness>, app: Arc<App>) {
         let begun: BTreeSet<String> = seen.tries[known..].iter().map(|tried| tried.webhook.clone()).collect();
         known = seen.tries.len();
         idle.retain(|one, _| due.contains(one) && !begun.contains(&one.0));
-        let now = Instant::now();
+        let now = life.elapsed();
         for one in due {
             let since = *idle.entry(one.clone()).or_insert(now);
             if now - since > LATE {
@@ -123,7 +123,7 @@ fn owed(app: &App, webhook: &str) -> Vec<Delivery> {
 /// D8: the endpoints are well from now on. What is due to them and can be sent is over after a timeout, for what hangs
 /// there still, and the time that so many requests need side by side.
 pub(super) async fn settles(witness: &Witness, app: &App) {
-    let (now, from) = (app.now(), Instant::now());
+    let (now, watch) = (app.now(), Stopwatch::start());
     let endpoints = witness.seen().endpoints();
     for endpoint in endpoints {
         // Of a journey's events only the first can be sent in order, and that may wait for its next attempt.
@@ -135,13 +135,13 @@ pub(super) async fn settles(witness: &Witness, app: &App) {
         let paced = endpoint
             .rate_limit
             .map_or(Duration::ZERO, |limit| Duration::from_secs_f64(due.len() as f64 / limit.per_second));
-        let until = from + endpoint.timeout + LATE + TURN * rounds + paced;
+        let until = endpoint.timeout + LATE + TURN * rounds + paced;
         let state = |id| app.outbox.delivery(id).ok().flatten().map(|(delivery, _)| delivery.state);
         let open = || due.iter().find(|owed| state(owed.id).is_none_or(|state| !state.is_terminal()));
         while let Some(late) = open()
             && witness.seen().wrong.is_empty()
         {
-            if Instant::now() > until {
+            if watch.elapsed() > until {
                 let text =
                     format!("{} to {} was due at {}, and {} is well", late.id, late.webhook, late.due_at, late.webhook);
                 witness.seen().wrong("D8", text);
