@@ -32,7 +32,7 @@ const NO_DESCRIPTOR: [i32; 2] = [23, 24];
 pub(super) struct Sealed {
     number: u32,
     pub(super) file: File,
-    /// `None` when it is missing or does not hold.
+    /// `None` when it is missing: retention is just dropping the segment.
     pub(super) index: Option<Index>,
 }
 

@@ -192,7 +192,11 @@ fn scan_any(dir: &Path, number: u32) -> Result<bool, ArchiveError> {
 fn sealed_summary(dir: &Path, number: u32) -> Result<Summary, ArchiveError> {
     let path = segment::path(dir, number);
     let length = fs::metadata(&path)?.len();
-    if let Some(index) = Index::open(dir, number)? {
+    let index = match Index::open(dir, number) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+        index => index?,
+    };
+    if let Some(index) = index {
         if u64::from(index.summary.length) == length {
             return Ok(index.summary);
         }

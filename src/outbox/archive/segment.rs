@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   000001.seg   magic, number | length, crc32, frame | length, crc32, frame | ...
-//!   000001.idx   magic, summary | hash, offset | hash, offset | ...   sorted; only of a sealed segment
+//!   000001.idx   magic, summary | hash, offset | hash, offset | ... | crc32   sorted; only of a sealed segment
 //! ```
 
 use std::fs::File;
@@ -16,11 +16,13 @@ use crate::clock::Timestamp;
 use crate::outbox::record::{self, Frame};
 
 const MAGIC: &[u8; 8] = b"USARCH01";
-const INDEX_MAGIC: &[u8; 8] = b"USINDX01";
+/// The first form had no checksum over its entries: it is written anew.
+const INDEX_MAGIC: &[u8; 8] = b"USINDX02";
 /// The length of a segment without a frame.
 pub(in crate::outbox) const HEADER: u32 = 16;
 const FRAME_HEADER: usize = 8;
 const ENTRY: usize = 12;
+const CRC: u64 = 4;
 /// No frame is so large: a length beyond it is damage, not a reason to ask for memory.
 pub(in crate::outbox) const MAX_FRAME: usize = 64 * 1024 * 1024;
 
@@ -245,10 +247,13 @@ pub(in crate::outbox) fn write_index(
     bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&(sealed.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&sealed);
+    let start = bytes.len();
     for (hash, offset) in entries {
         bytes.extend_from_slice(&hash.to_le_bytes());
         bytes.extend_from_slice(&offset.to_le_bytes());
     }
+    let crc = crc32fast::hash(&bytes[start..]);
+    bytes.extend_from_slice(&crc.to_le_bytes());
     // Under another name first: a torn index is never taken for a whole one.
     let draft = dir.join(format!("{number:06}.idx.new"));
     let file = File::options().write(true).create(true).truncate(true).open(&draft)?;
@@ -256,6 +261,20 @@ pub(in crate::outbox) fn write_index(
     file.sync_all()?;
     std::fs::rename(&draft, index_path(dir, number))?;
     sync_dir(dir)
+}
+
+/// Whether the bytes from `start` to `end` are those that the checksum behind them was made of.
+fn crc_holds(file: &File, start: u64, end: u64) -> io::Result<bool> {
+    let (mut hasher, mut bytes, mut at) = (crc32fast::Hasher::new(), vec![0; 64 << 10], start);
+    while at < end {
+        let length = bytes.len().min((end - at) as usize);
+        file.read_exact_at(&mut bytes[..length], at)?;
+        hasher.update(&bytes[..length]);
+        at += length as u64;
+    }
+    let mut crc = [0; CRC as usize];
+    file.read_exact_at(&mut crc, end)?;
+    Ok(hasher.finalize() == u32::from_le_bytes(crc))
 }
 
 /// An index file, opened to be searched.
@@ -268,10 +287,16 @@ pub(in crate::outbox) struct Index {
 }
 
 impl Index {
-    /// Opens the index of segment `number`; `None` when it is missing or does not hold.
+    /// Opens the index of segment `number`; `None` when it is missing.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] when it does not hold: what it does not find would pass for something that never was.
     pub(in crate::outbox) fn open(dir: &Path, number: u32) -> io::Result<Option<Index>> {
+        let bent = || {
+            io::Error::new(io::ErrorKind::InvalidData, format!("the index of archive segment {number} does not hold"))
+        };
         match File::open(index_path(dir, number)) {
-            Ok(file) => Ok(Index::read(file)),
+            Ok(file) => Index::read(file).ok_or_else(bent).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -291,7 +316,8 @@ impl Index {
         file.read_exact_at(&mut bytes, 24).ok()?;
         let summary = record::open("index", INDEX_MAGIC, &bytes).ok()?;
         let start = 24 + sealed;
-        let whole = file.metadata().ok()?.len() == entries.checked_mul(ENTRY as u64)?.checked_add(start)?;
+        let end = entries.checked_mul(ENTRY as u64)?.checked_add(start)?;
+        let whole = file.metadata().ok()?.len() == end.checked_add(CRC)? && crc_holds(&file, start, end).ok()?;
         whole.then_some(Index { file, entries, start, summary })
     }
 

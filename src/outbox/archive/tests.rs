@@ -129,3 +129,27 @@ fn every_prefix_of_an_archive_and_every_torn_end_gives_what_was_acknowledged() {
         }
     }
 }
+
+#[test]
+fn d9_a_bent_index_is_written_anew_or_refused_and_never_believed() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (_, mut appender) = open(home.path(), None, LIMIT, &mut |_, _| {}).expect("a fresh archive");
+    (1..=BATCHES).for_each(|batch| append(&mut appender, batch));
+    drop(appender);
+    let path = segment::index_path(home.path(), 1);
+    let whole = fs::read(&path).expect("an index");
+    for (at, bit) in (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+        let mut bent = whole.clone();
+        bent[at] ^= 1 << bit;
+        // While nobody looked into it yet: whoever does hears of it.
+        let (_, archive, appender) = batches(home.path()).expect("it opens");
+        fs::write(&path, &bent).expect("a file");
+        assert!(!matches!(archive.find(FrameKey::Mail(1)), Ok(None)), "D1: bit {bit} of byte {at} hides a mail");
+        drop((archive, appender));
+        let (_, archive, _appender) = batches(home.path()).expect("it opens with a bent index");
+        for batch in 1..=BATCHES {
+            let found = archive.find(FrameKey::Mail(batch)).expect("a read");
+            assert!(found.is_some(), "D1: bit {bit} of byte {at} hides batch {batch}");
+        }
+    }
+}
