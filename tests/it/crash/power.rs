@@ -36,11 +36,11 @@ fn d1_d9_power_cuts_lose_nothing_that_was_acknowledged() {
         let more = world.sink.requests().len() + 50 + draw.below(150) as usize;
         assert!(world.sink.await_count(more, GOING_WITHIN).is_ok(), "the load goes on\n{}", server.stderr());
         // The process stands still while the copy is made: nothing that it does later can bring an earlier write to the
-        // disk. All that is acknowledged by now must be there by now.
+        // disk. All that is acknowledged by now must be there by now. It stands until the copy is judged, so that its load
+        // does not fill the disk meanwhile.
         server.signal("STOP");
         let past = world.past();
         let copied = run(Command::new("cp").arg("--sparse=always").arg(&image).arg(&copy));
-        server.signal("CONT");
         assert!(copied, "the image is copied");
         let lost_power = Mounted::image(&copy, &other).expect("the copy has a whole file system");
         sum.round();
@@ -54,6 +54,7 @@ fn d1_d9_power_cuts_lose_nothing_that_was_acknowledged() {
             Err(ended) => sum.wrong(&round, format!("D9: a cut is no reason to refuse: {ended:?}")),
         }
         drop(lost_power);
+        server.signal("CONT");
     }
     load.stop();
     assert_eq!(server.terminate().code(), Some(0));
