@@ -18,7 +18,6 @@ pub fn start(global: &Global, command: &Command) {
         Color::Never => false,
         Color::Auto => anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
     };
-    hush_sled();
     let registry = tracing_subscriber::registry().with(targets(level));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
     // An error says that another log is there already.
@@ -26,18 +25,6 @@ pub fn start(global: &Global, command: &Command) {
         LogFormat::Text => registry.with(layer.with_target(false)).try_init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };
-}
-
-/// Panics inside sled are caught where it is called, and what they come to is said there in words: here they only say where.
-fn hush_sled() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| match panic.location() {
-        Some(place) if place.file().contains("/sled-0") => {
-            tracing::warn!(place = place.to_string(), "the store's tree gave up");
-            tracing::debug!(panic = panic.to_string(), "the store's tree gave up");
-        }
-        _ => usual(panic),
-    }));
 }
 
 /// What is logged: ours at `level`, and of others only what is wrong. Their debug lines hold headers and addresses.

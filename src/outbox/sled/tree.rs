@@ -40,7 +40,10 @@ pub(super) fn said(panic: &(dyn Any + Send)) -> String {
     let text = text.unwrap_or("without a word");
     match system_error(text) {
         Some(error) => error.to_string(),
-        None => format!("the store gave up: {text}"),
+        // What follows is the debug text of what it held: pages of rows, which nobody is shown.
+        None => {
+            format!("the store gave up: {}", text.split([':', '(', '[', '{']).next().unwrap_or_default().trim_end())
+        }
     }
 }
 
@@ -85,6 +88,7 @@ mod tests {
         let panic = format!("called `Result::unwrap()` on an `Err` value: {unwrapped:?}");
         assert_eq!(said(&panic), words);
         assert_eq!(said(&"no such page"), "the store gave up: no such page");
+        assert_eq!(said(&"no Node: Node { rows: [1, 2] }"), "the store gave up: no Node");
         assert_eq!(plain_io(&io::Error::other("another")).to_string(), "another");
     }
 }

@@ -150,7 +150,12 @@ fn settle(server: &Server, terms: Terms, found: &mut Found) -> Result<(), Gone> 
             found.wrong.push(format!("D8: still owed after {SETTLED_WITHIN:?}: {ledger}, next {next_due}"));
             return Ok(());
         }
-        before = if next_due.is_null() && still { ledger } else { Value::Null };
+        // Nor is a deadline that is just being met: its journey has it until then.
+        let quiet = next_due.is_null() && still && {
+            let journeys = pages(server, "/api/v1/journeys")?;
+            journeys.iter().all(|journey| journey["deadlines"].as_array().is_none_or(Vec::is_empty))
+        };
+        before = if quiet { ledger } else { Value::Null };
         std::thread::sleep(Duration::from_millis(5));
     }
 }
