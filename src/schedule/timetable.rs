@@ -11,7 +11,9 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Duration, FixedOffset, LocalResult, NaiveDateTime, Offset as _, TimeZone as _, Utc};
+use chrono::{
+    DateTime, Datelike as _, Duration, FixedOffset, LocalResult, NaiveDateTime, Offset as _, TimeZone as _, Utc,
+};
 use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, JobType};
@@ -66,8 +68,17 @@ impl Timetable {
         let zone: Tz = zone.parse().map_err(|_| TimetableError::Zone(zone.to_owned()))?;
         let fixed = cron.determine_job_type() == JobType::FixedTime;
         let timetable = Timetable { cron, zone, fixed };
-        let start = DateTime::UNIX_EPOCH.naive_utc();
-        timetable.local_after(start, true).map(|_| timetable).ok_or(TimetableError::Never)
+        if timetable.has_a_day() { Ok(timetable) } else { Err(TimetableError::Never) }
+    }
+
+    /// Whether any day is one of the pattern's. croner would look for it up to the year 5000, which takes seconds.
+    fn has_a_day(&self) -> bool {
+        let pattern = &self.cron.pattern;
+        let days = DateTime::UNIX_EPOCH.date_naive().iter_days().take(FARTHEST.num_days().unsigned_abs() as usize);
+        let mut days = days.map(|day| (day.year(), day.month(), day.day()));
+        days.any(|(year, month, day)| {
+            matches!((pattern.month_match(month), pattern.day_match(year, month, day)), (Ok(true), Ok(true)))
+        })
     }
 
     /// The first time after `after`; `None` when the calendar ends before it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::chance::Weights;
 use crate::provider::DeadlineKind;
 
 const SUBMIT: &str = r#"{"do":"submit"}"#;
@@ -111,6 +112,50 @@ fn a_workflow_goes_step_by_step() {
         ("cancelled", Some("CANCELLED")),
         &[told[0], told[1], told[7]],
     );
+}
+
+/// An identity step is what the register says, the others what the flow's weights say; a stimulus has the last word.
+#[test]
+fn a_step_ends_as_its_product_does_and_the_workflow_as_its_steps() {
+    let bad = Flow { status: Weights::only(Status::NoAccess), ..workflow() };
+    let done = |flow: &Flow, nin: &str, home: &str| {
+        let end = |step: &str, status: &str| match status {
+            "" => format!(r#"{{"do":"finish_step","step":"{step}"}}"#),
+            status => format!(r#"{{"do":"finish_step","step":"{step}","status":"{status}"}}"#),
+        };
+        let (nin, home, job) = (end("nin", nin), end("home", home), end("job", "VERIFIED"));
+        let path = [SUBMIT, START_NIN, &nin, START_HOME, &home, r#"{"do":"start_step","step":"job"}"#, &job];
+        let (journey, _) = play(flow, "A", &path);
+        let phase = |at: usize| state(&journey).steps[at].phase;
+        let StepPhase::Complete(nin) = phase(0) else { panic!("it ended") };
+        let StepPhase::Complete(home) = phase(1) else { panic!("it ended") };
+        (nin.as_str(), home.as_str(), state(&journey).status.expect("it ended").as_str())
+    };
+    assert_eq!(done(&workflow(), "VERIFIED", "VERIFIED"), ("VERIFIED", "VERIFIED", "VERIFIED"));
+    assert_eq!(done(&bad, "", ""), ("VERIFIED", "NO_ACCESS", "UNVERIFIED"));
+    assert_eq!(done(&bad, "ID_MISMATCH", "VERIFIED"), ("ID_MISMATCH", "VERIFIED", "UNVERIFIED"));
+}
+
+/// A call fails only where its source is down.
+#[test]
+fn without_downtime_handling_a_look_up_is_answered_or_fails() {
+    let flow = Flow { downtime: Downtime::Fails, ..Flow::of(Product::Identity) };
+    check(&flow, "A", &[SUBMIT], ("complete", Some("VERIFIED")), &[]);
+    check(&flow, "A", &[DOWN, SUBMIT], ("failed", None), &[]);
+}
+
+/// R1: each step's span is drawn at a place of its own, counted from 1, whatever else happened.
+#[test]
+fn r1_the_span_of_a_step_follows_from_its_place() {
+    let flow = Flow { processing: "uniform(1s, 1h)".parse().expect("a span"), ..workflow() };
+    let path = [SUBMIT, START_NIN, END_NIN, START_HOME];
+    for (step, path) in [(1_u64, &path[..2]), (2, &path[..])] {
+        let place: [&[u8]; 3] = [b"processing", &7_u64.to_le_bytes(), &step.to_le_bytes()];
+        let span = flow.processing.draw(&mut SEED.draw(&place));
+        let (journey, _) = play(&flow, "A", path);
+        let due = start_of_day() + Duration::from_secs(3_600) + span;
+        assert_eq!(journey.deadlines.iter().map(|deadline| deadline.due).collect::<Vec<_>>(), [due], "step {step}");
+    }
 }
 
 #[test]
