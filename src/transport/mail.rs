@@ -33,6 +33,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// So many characters of a server's own words are told.
 const REPLY_SHOWN: usize = 200;
 
+/// So many characters of a subject or a Message-ID go out. Those that are composed here have fewer.
+const HEADER_SHOWN: usize = 400;
+
 /// What the mailer is told at the start.
 #[derive(Clone, Debug)]
 pub struct MailSettings {
@@ -266,6 +269,11 @@ fn visible(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }
 
+/// A header's text, at most [`HEADER_SHOWN`] characters of it: a long word cannot be folded, and lines are bounded.
+fn of_header(text: &str) -> String {
+    text.chars().map(visible).take(HEADER_SHOWN).collect()
+}
+
 fn letter(from: &Address, mail: &Mail) -> Result<lettre::Message, MailError> {
     let to: Address = mail.to.parse().map_err(|_| MailError::permanent("contact is not a mail address"))?;
     let micros = u64::try_from(mail.created_at.as_micros()).unwrap_or(0);
@@ -277,8 +285,8 @@ fn letter(from: &Address, mail: &Mail) -> Result<lettre::Message, MailError> {
         .date(UNIX_EPOCH + Duration::from_micros(micros))
         .from(Mailbox::new(None, from.clone()))
         .to(Mailbox::new(None, to))
-        .subject(mail.subject.chars().map(visible).collect::<String>())
-        .message_id(Some(mail.message_id.chars().map(visible).collect()))
+        .subject(of_header(&mail.subject))
+        .message_id(Some(of_header(&mail.message_id)))
         .raw_header(HeaderValue::new(auto_submitted, "auto-generated".to_owned()))
         .header(MIME_VERSION_1_0)
         .header(ContentType::TEXT_PLAIN)

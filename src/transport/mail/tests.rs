@@ -244,6 +244,17 @@ async fn what_is_no_address_is_refused() {
     assert!(nowhere.send(&mail()).await.expect_err("nowhere").temporary);
 }
 
+/// RFC 5322 allows 998 characters to a line, and a word without a blank cannot be folded.
+#[test]
+fn a_line_never_grows_too_long() {
+    for word in ["w", "é", "漢", "<", "w "] {
+        let long = Mail { subject: word.repeat(2_000), message_id: format!("<{}@a>", word.repeat(2_000)), ..mail() };
+        let letter = Letter::of("webhooks@understudy.local", &long).expect("a letter");
+        let longest = letter.bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().expect("lines");
+        assert!(longest < 998, "{word:?} repeated: {longest}");
+    }
+}
+
 #[test]
 fn the_plan_is_six_attempts() {
     assert_eq!(retry_policy().attempts(), 6);

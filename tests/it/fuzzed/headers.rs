@@ -52,7 +52,8 @@ pub(crate) fn hold(data: &[u8]) {
             assert_eq!(secret.expose(), value, "the value is as it was given");
             let sent = HeaderValue::from_str(value).unwrap_or_else(|error| panic!("{value:?}: {error}"));
             assert!(!sent.as_bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)), "{value:?}");
-            assert!(!format!("{webhook:?}").contains(value) || value.len() < 20, "X1: {webhook:?}");
+            let shown = format!("{webhook:?}");
+            assert!(value.len() < 20 || name.to_lowercase().contains(value) || !shown.contains(value), "X1: {shown}");
         }
         Err(refused) => {
             assert!(!refused.list().is_empty(), "refused without a word");
