@@ -396,4 +396,47 @@ mod tests {
         let effects = on(&mut engine, Input::Configured(vec![(webhook("a"), settings(2))]));
         assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 2 }]);
     }
+
+    #[test]
+    fn a_lane_that_stands_gives_back_what_it_had_leased_and_another_setting_does_not() {
+        let mut engine = engine(&[("a", 2)], 10);
+        on(&mut engine, Input::Work { lane: webhook("a"), due: NOW });
+        assert_eq!(on(&mut engine, claimed("a", 0..3)).len(), 2, "one is leased and not started");
+        let configured = |paused| Input::Configured(vec![(webhook("a"), LaneSettings { paused, ..settings(2) })]);
+        assert_eq!(on(&mut engine, configured(Paused::No)), vec![]);
+        assert_eq!(on(&mut engine, configured(Paused::Yes)), vec![Effect::Release { work: work(2) }]);
+        on(&mut engine, Input::Ended { lane: webhook("a"), again: None });
+        let effects = on(&mut engine, configured(Paused::No));
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 1 }], "what was given back is due");
+    }
+
+    #[test]
+    fn a_lane_that_is_gone_starts_nothing_and_is_forgotten_once_it_holds_no_slot() {
+        let mut engine = engine(&[("a", 2), ("b", 2)], 10);
+        on(&mut engine, Input::Work { lane: webhook("a"), due: NOW });
+        assert_eq!(on(&mut engine, claimed("a", 0..1)).len(), 1);
+        assert_eq!(on(&mut engine, Input::Configured(vec![])), vec![]);
+        assert_eq!(engine.lanes.keys().collect::<Vec<_>>(), [&webhook("a")], "b held no slot");
+        assert_eq!(on(&mut engine, Input::Work { lane: webhook("a"), due: NOW }), vec![], "it is gone");
+        on(&mut engine, Input::Ended { lane: webhook("a"), again: None });
+        assert_eq!(on(&mut engine, Input::Configured(vec![])), vec![]);
+        assert!(engine.lanes.is_empty() && engine.in_flight() == 0);
+    }
+
+    #[test]
+    fn only_who_wants_to_start_waits_for_room_and_only_once() {
+        let mut engine = engine(&[("a", 2), ("b", 2)], 1);
+        on(&mut engine, Input::Work { lane: webhook("a"), due: NOW });
+        assert_eq!(on(&mut engine, claimed("a", 0..1)).len(), 1);
+        assert!(engine.held_up.is_empty(), "nobody wants more");
+        for _ in 0..2 {
+            assert_eq!(on(&mut engine, Input::Work { lane: webhook("a"), due: NOW }), vec![], "the house is full");
+            assert_eq!(engine.held_up, [webhook("a")]);
+        }
+        let later = NOW + Duration::from_secs(9);
+        assert_eq!(on(&mut engine, Input::Work { lane: webhook("b"), due: later }), vec![]);
+        assert_eq!(engine.held_up, [webhook("a")], "b has nothing to start yet");
+        let effects = on(&mut engine, Input::Ended { lane: webhook("a"), again: None });
+        assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 1 }]);
+    }
 }
