@@ -439,4 +439,14 @@ mod tests {
         let effects = on(&mut engine, Input::Ended { lane: webhook("a"), again: None });
         assert_eq!(effects, vec![Effect::Claim { lane: webhook("a"), limit: 1 }]);
     }
+
+    #[test]
+    fn nobody_is_woken_for_what_was_taken_up_meanwhile() {
+        let mut engine = engine(&[("a", 2)], 10);
+        let later = NOW + Duration::from_secs(9);
+        assert_eq!(on(&mut engine, Input::Work { lane: webhook("a"), due: later }), vec![]);
+        assert_eq!(engine.wake(), Wake { at: Some(later), real: None });
+        assert_eq!(on(&mut engine, Input::Work { lane: webhook("a"), due: NOW }).len(), 1, "it claims");
+        assert_eq!(engine.wake(), Wake { at: None, real: None }, "the claim's answer says what is due next");
+    }
 }

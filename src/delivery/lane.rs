@@ -236,4 +236,17 @@ mod tests {
         lane.hear(NOW);
         assert_eq!(wants(&lane), Wants::Nothing);
     }
+
+    #[test]
+    fn a_paused_lane_starts_nothing_and_a_full_one_no_more() {
+        let mut lane = lane(2, None);
+        lane.claiming();
+        lane.claimed(vec![1, 2, 3, 4], Some(NOW));
+        assert_eq!(lane.start(100, Duration::ZERO), Some(1));
+        lane.pause();
+        assert_eq!((lane.start(100, Duration::ZERO), wants(&lane)), (None, Wants::Nothing));
+        lane.configure(LaneSettings { max_in_flight: 2, spacing: None, paused: Paused::No });
+        assert_eq!(lane.start(100, Duration::ZERO), Some(2));
+        assert_eq!((lane.start(100, Duration::ZERO), lane.in_flight()), (None, 2), "more was leased than has room");
+    }
 }
