@@ -113,3 +113,43 @@ pub struct Horizon {
     /// Rows of the mail lane that are leased.
     pub mail_in_flight: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_count_of_two_ledgers_is_added() {
+        // Numbers of which no sum is a product, a difference or another's sum.
+        let ledger = |from: u64| {
+            let n = |at: u64| from + 10 * at;
+            let deliveries = DeliveryCounts {
+                accepted: n(2),
+                waiting: n(3),
+                in_flight: n(4),
+                delivered: n(5),
+                exhausted: n(6),
+                cancelled: n(7),
+            };
+            let mails = MailCounts {
+                accepted: n(9),
+                waiting: n(10),
+                in_flight: n(11),
+                sent: n(12),
+                failed: n(13),
+                kept: n(14),
+            };
+            Ledger { journeys: n(0), events: n(1), deliveries, attempts: n(8), mails }
+        };
+        let added = |one: u64, other: u64| serde_json::to_string(&ledger(one).plus(&ledger(other))).expect("json");
+        let expected: Vec<String> = (0..15).map(|at| format!(":{}", 1_003 + 10 * at + 7_000 + 10 * at)).collect();
+        let found = added(1_003, 7_000);
+        let numbers: Vec<&str> = found.split_inclusive(|c: char| c == ',' || c == '}').collect();
+        for number in &expected {
+            let there = numbers
+                .iter()
+                .filter(|part| part.contains(&format!("{number},")) || part.contains(&format!("{number}}}")));
+            assert_eq!(there.count(), 1, "{number} in {found}");
+        }
+    }
+}

@@ -202,3 +202,41 @@ pub(in crate::outbox) fn wanted(query: &DeliveryQuery, delivery: &Delivery) -> b
         && query.event.is_none_or(|event| delivery.event_id == event)
         && query.journey.is_none_or(|journey| delivery.journey_id == Some(journey))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_of_deadlines_are_spread_over_lanes_of_their_own() {
+        let mut lanes = std::collections::BTreeSet::new();
+        for kind in DeadlineKind::ALL {
+            for number in 0..u64::from(SHARDS) * 3 {
+                let row = deadline_row(number, Deadline { kind, due: Timestamp::from_micros(5) });
+                assert!(deadline_lanes(kind).contains(&row.lane), "{kind:?} {number} in {}", row.lane);
+                assert_eq!((row.due, row.serial), (Timestamp::from_micros(5), number));
+                assert_eq!(u64::from(row.lane - deadline_lanes(kind).start), number % u64::from(SHARDS));
+                lanes.insert(row.lane);
+            }
+        }
+        assert_eq!(lanes.len(), 3 * SHARDS as usize, "no kind shares a lane with another");
+        assert!(!lanes.contains(&0), "the lane of mails");
+    }
+
+    #[test]
+    fn mails_and_digests_share_a_lane_and_no_serial() {
+        let serials: std::collections::BTreeSet<u64> =
+            (0..50).flat_map(|n| [mail_serial(n), digest_serial(n)]).collect();
+        assert_eq!(serials.len(), 100);
+        assert!((1..50).all(|n| mail_serial(n - 1) < mail_serial(n) && digest_serial(n - 1) < digest_serial(n)));
+    }
+
+    #[test]
+    fn a_note_fits_with_its_name_or_is_refused() {
+        let note = |name: &str, value: Option<usize>| {
+            check_note(&Note { name: name.to_owned(), value: value.map(|size| vec![0; size].into()) }).is_ok()
+        };
+        assert!(note("abc", Some(MAX_BODY - 3)) && note("abc", None) && note("", Some(MAX_BODY)));
+        assert!(!note("abc", Some(MAX_BODY - 2)) && !note("", Some(MAX_BODY + 1)));
+    }
+}

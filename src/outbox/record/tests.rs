@@ -145,3 +145,56 @@ fn a_flipped_bit_or_a_lost_byte_is_noticed() {
         assert!(open::<String>("value", b"key", &sealed[..at]).is_err(), "cut at {at}");
     }
 }
+
+/// The table at the top of `record.rs`, to the byte: two keys that were one would be one row.
+#[test]
+fn every_key_has_its_letter_and_its_numbers() {
+    let journey = JourneyId([7; 12]);
+    let seven = [7_u8; 12];
+    let row = Lease { lane: 2, due: Timestamp::from_micros(-1), serial: 3 };
+    for (key, letter, parts) in [
+        (keys::lane_rows(2), b'L', &[&[0, 0, 0, 2][..]][..]),
+        (keys::row(row), b'L', &[&[0, 0, 0, 2], &[0x7f, 255, 255, 255, 255, 255, 255, 255], &[0, 0, 0, 0, 0, 0, 0, 3]]),
+        (keys::parked(2, journey, 3), b'P', &[&[0, 0, 0, 2], &seven, &[0, 0, 0, 0, 0, 0, 0, 3]]),
+        (keys::parked_behind(2, journey), b'P', &[&[0, 0, 0, 2], &seven]),
+        (keys::turns(journey, keys::neighbours(35)), b'H', &[&seven, &[0, 0, 0, 2]]),
+        (keys::lane(2), b'W', &[&[0, 0, 0, 2]]),
+        (keys::digest_entry(2, 3), b'G', &[&[0, 0, 0, 0, 0, 0, 0, 2], &[0, 0, 0, 3]]),
+        (keys::unhappy(2), b'E', &[&[0, 0, 0, 0, 0, 0, 0, 2]]),
+        (keys::needed(2), b'S', &[&[0, 0, 0, 2]]),
+        (keys::journey(2), b'J', &[&[0, 0, 0, 0, 0, 0, 0, 2]]),
+        (keys::references("AB", Environment::Sandbox), b'R', &[&[0, 0, 0, 2], b"AB", &[0]]),
+        (keys::reference("AB", Environment::Live, 3), b'R', &[&[0, 0, 0, 2], b"AB", &[1], &[0, 0, 0, 0, 0, 0, 0, 3]]),
+        (keys::note("a/b"), b'N', &[b"a/b"]),
+        (keys::idempotency("k"), b'K', &[&blake3::hash(b"k").as_bytes()[..16]]),
+    ] {
+        assert_eq!(key, [&[letter], &parts.concat()[..]].concat());
+    }
+    assert_eq!(keys::number(&keys::journey(9)), Some(9));
+    assert_eq!(keys::number(&keys::reference("AB", Environment::Live, 9)), Some(9));
+    assert_eq!(keys::number(b"1234567"), None);
+    assert_eq!((keys::read_needed(&keys::needed(9)), keys::read_needed(&keys::lane(9))), (Some(9), None));
+    assert_eq!((keys::read_note(&keys::note("a/b")), keys::read_note(b"Xa/b")), (Some("a/b"), None));
+    assert_eq!(keys::read_parked(b"P123"), None);
+}
+
+#[test]
+fn places_and_counts_are_what_they_say() {
+    let place = Place::new(3, 9);
+    assert_eq!((place.segment(), place.offset()), (3, 9));
+    assert_eq!((Place::NOWHERE.segment(), Place::NOWHERE.offset()), (0, 0));
+    assert_eq!(Place::new(u32::MAX, u32::MAX).offset(), u32::MAX);
+    assert!(Place::new(1, u32::MAX) < Place::new(2, 0), "later segments come later");
+    let counts = Counts {
+        deliveries: 100,
+        delivered: 50,
+        exhausted: 20,
+        cancelled: 7,
+        mails: 60,
+        sent: 30,
+        failed: 9,
+        kept: 4,
+        ..Counts::default()
+    };
+    assert_eq!((counts.pending(), counts.pending_mails()), (23, 17));
+}
