@@ -144,7 +144,7 @@ mod tests {
         let added = |one: u64, other: u64| serde_json::to_string(&ledger(one).plus(&ledger(other))).expect("json");
         let expected: Vec<String> = (0..15).map(|at| format!(":{}", 1_003 + 10 * at + 7_000 + 10 * at)).collect();
         let found = added(1_003, 7_000);
-        let numbers: Vec<&str> = found.split_inclusive(|c: char| c == ',' || c == '}').collect();
+        let numbers: Vec<&str> = found.split_inclusive([',', '}']).collect();
         for number in &expected {
             let there = numbers
                 .iter()
