@@ -354,3 +354,6 @@ impl<R: Clone + Baggage> Queue<R> {
 fn counted(lane: u32) -> u64 {
     u64::from(lane >= rules::FIRST_WEBHOOK_LANE)
 }
+
+#[cfg(test)]
+mod tests;
