@@ -1,8 +1,9 @@
 //! What a crash, a cut or a bent file leaves behind: everything that was acknowledged, or a refusal to start.
 //! Never a store that is silently short, or empty.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::message::{DeliveryState, Message, Outcome, Verdict};
@@ -17,19 +18,37 @@ fn open(dir: &Path) -> Result<SledOutbox, OpenError> {
     SledOutbox::open(dir, settings)
 }
 
-/// Copies a store as a crash would leave it.
+/// Copies a store as it is at one instant, as a kill would leave it: whoever has it open may be writing.
 fn copy(from: &Path, to: &Path) {
+    let found = loop {
+        let (first, second) = (contents(from, Path::new("")), contents(from, Path::new("")));
+        if first == second {
+            break first;
+        }
+    };
     fs::create_dir_all(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            // A snapshot that sled replaces meanwhile may be gone.
-            let _ = fs::copy(entry.path(), target);
+    for (path, bytes) in found {
+        match bytes {
+            Some(bytes) => fs::write(to.join(path), bytes).expect("a file"),
+            None => fs::create_dir_all(to.join(path)).expect("a directory"),
         }
     }
+}
+
+/// Files and directories below one, each before what it holds; a directory has no bytes of its own.
+fn contents(root: &Path, below: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(root.join(below)).expect("a directory") {
+        let path = below.join(entry.expect("an entry").file_name());
+        if root.join(&path).is_dir() {
+            found.extend(contents(root, &path));
+            found.insert(path, None);
+        } else if let Ok(bytes) = fs::read(root.join(&path)) {
+            // A snapshot that sled replaces meanwhile may be gone.
+            found.insert(path, Some(bytes));
+        }
+    }
+    found
 }
 
 /// Starts journeys, each with one event; every second delivery is settled.
