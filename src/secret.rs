@@ -137,7 +137,7 @@ pub fn ending(error: &tokio::task::JoinError) -> &'static str {
 /// `encodeURIComponent`; an HTML form; .NET's form; a path.
 const KEPT: [&[u8]; 6] = [b"", b"-_.~", b"-_.!~*'()", b"*-._", b"-_.!*()", b"-_.~/+"];
 
-/// What usual writers of JSON escape as `\\uXXXX` besides control characters: nothing; what is not ASCII; what would be markup,
+/// What usual writers of JSON escape as `\\u` and four digits besides control characters: nothing; what is not ASCII; what would be markup,
 /// with the rest as it is or not; what would be in the way of any language, as .NET does; everything.
 const ESCAPED: [fn(u16) -> bool; 6] = [
     |_| false,

@@ -1,9 +1,12 @@
 //! What a crash, a cut or a bent file leaves behind: everything that was acknowledged, or a refusal to start.
 //! Never a store that is silently short, or empty.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+mod copies;
+
+use copies::{copy, copy_piece_by_piece, copy_segments};
 
 use super::*;
 use crate::message::{DeliveryState, Message, Outcome, Verdict};
@@ -16,39 +19,6 @@ const HOOK: &str = "demo";
 fn open(dir: &Path) -> Result<SledOutbox, OpenError> {
     let settings = SledSettings { segment_bytes: 64 << 10, cache_bytes: 1 << 20, ..SledSettings::default() };
     SledOutbox::open(dir, settings)
-}
-
-/// Copies a store as it is at one instant, as a kill would leave it: whoever has it open may be writing.
-fn copy(from: &Path, to: &Path) {
-    let found = loop {
-        let (first, second) = (contents(from, Path::new("")), contents(from, Path::new("")));
-        if first == second {
-            break first;
-        }
-    };
-    fs::create_dir_all(to).expect("a directory");
-    for (path, bytes) in found {
-        match bytes {
-            Some(bytes) => fs::write(to.join(path), bytes).expect("a file"),
-            None => fs::create_dir_all(to.join(path)).expect("a directory"),
-        }
-    }
-}
-
-/// Files and directories below one, each before what it holds; a directory has no bytes of its own.
-fn contents(root: &Path, below: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(root.join(below)).expect("a directory") {
-        let path = below.join(entry.expect("an entry").file_name());
-        if root.join(&path).is_dir() {
-            found.extend(contents(root, &path));
-            found.insert(path, None);
-        } else if let Ok(bytes) = fs::read(root.join(&path)) {
-            // A snapshot that sled replaces meanwhile may be gone.
-            found.insert(path, Some(bytes));
-        }
-    }
-    found
 }
 
 /// Starts journeys, each with one event; every second delivery is settled.
@@ -115,7 +85,7 @@ async fn a_copy_taken_in_mid_write_holds_what_was_acknowledged_or_is_refused() {
     while tasks.try_join_next().is_none() {
         let before = outbox.ledger().events;
         let killed = tempfile::tempdir().expect("a directory");
-        copy(dir.path(), killed.path());
+        copy_piece_by_piece(dir.path(), killed.path());
         match open(killed.path()) {
             Ok(after) => check_holds(&after, before),
             Err(OpenError::Damaged { .. }) => {}
@@ -203,13 +173,6 @@ async fn what_is_missing_is_named() {
     copy(dir.path(), bent.path());
     fs::remove_file(bent.path().join("archive/000001.idx")).expect("an index");
     check_holds(&open(bent.path()).expect("an index is made anew"), 80);
-}
-
-/// The files of the archive, but not its mark.
-fn copy_segments(from: &Path, to: &Path) {
-    let mark = fs::read(to.join("archive/mark")).expect("a mark");
-    copy(&from.join("archive"), &to.join("archive"));
-    fs::write(to.join("archive/mark"), mark).expect("a mark");
 }
 
 #[tokio::test]
