@@ -63,6 +63,16 @@ def blast(url, body, connections, seconds=None, count=None, rate=None, headers=(
     return read
 
 
+def wrk(url, connections, seconds):
+    """Whole journeys over the control API, as fast as answers come: requests that were made."""
+    argv = [os.environ.get("WRK", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s"]
+    argv += ["-s", os.path.join(os.path.dirname(__file__), "journeys.lua"), url]
+    read = json.loads(run(argv, seconds + 30)[0].splitlines()[-1])
+    if read["broken"]:
+        raise RuntimeError(f"{read['broken']} of {read['requests']} stimuli were not taken")
+    return read["requests"]
+
+
 def journey(environment="sandbox", reference="r-{seq}"):
     """The stimulus of all measurements over HTTP: a verification is asked for, which makes one event."""
     return json.dumps({"flow": "address", "environment": environment, "reference_no": reference})
@@ -74,13 +84,25 @@ def webhook(name, url, **keys):
     return "\n".join(["[[webhook]]", *lines, ""])
 
 
+# Each POST asks for a verification, which makes one event and no other in this run.
+QOREID = 'provider = "qoreid"\n[qoreid]\nprocessing = "365d"\n'
+# The journey of G3 and G4: two steps, and four events.
+IDWISE = """seed = 7
+[[flow]]
+id = "onboarding"
+steps = [{ id = "1", type = "Document" }, { id = "2", type = "Selfie" }]
+processing = "100ms"
+decision = "Complete"
+"""
+
+
 class Server:
-    """`understudy serve` as QoreID, with a data directory of its own, which goes when the next one is made."""
+    """`understudy serve`, with a data directory of its own, which goes when the next one is made."""
 
     count = 0
     all = []
 
-    def __init__(self, port, webhooks, head=""):
+    def __init__(self, port, webhooks, head="", plays=QOREID):
         ended = [server for server in Server.all if not server.runs()]
         for server in ended:
             shutil.rmtree(server.data, ignore_errors=True)
@@ -90,7 +112,7 @@ class Server:
         self.data = f"{tools.work}/data-{Server.count}"
         self.config = f"{tools.work}/serve-{Server.count}.toml"
         with open(self.config, "w") as file:
-            file.write('provider = "qoreid"\n' + head + '\n[qoreid]\nprocessing = "365d"\n' + "\n".join(webhooks))
+            file.write(plays + head + "\n".join(webhooks))
         self.start()
 
     def start(self):
@@ -153,6 +175,10 @@ class Server:
         """Posts stimuli; what `blast` says of it."""
         return blast(self.url(), journey(environment), producers, seconds, count, rate)
 
+    def play(self, producers, seconds):
+        """Posts the stimuli of whole journeys."""
+        return wrk(f"http://{HOST}:{self.port}/", producers, seconds)
+
     def stop(self):
         """Ends it as an operator would."""
         return stop(self.child)
@@ -163,9 +189,9 @@ class Server:
         self.child.wait(10)
 
 
-def throughput(server, sink, producers, seconds, leave=0):
+def throughput(server, sink, producers, seconds, leave=0, post=Server.post):
     """Stimuli from so many producers, to delivered webhooks: deliveries per second, from the first to the last."""
     sink.reset()
-    server.post(producers, seconds)
+    post(server, producers, seconds)
     server.drained(leave)
     return sink.rate()

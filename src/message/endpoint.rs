@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::message::{RetryPolicy, Success};
+use crate::provider::qoreid::signature;
 use crate::provider::{Dialect, Environment};
 use crate::secret::Secret;
 
@@ -30,6 +33,33 @@ pub enum Auth {
         /// The webhook's secret key.
         secret: Secret,
     },
+}
+
+impl Auth {
+    /// The header that it sets, and that an endpoint may not set beside it.
+    pub fn header(&self) -> Option<&'static str> {
+        match self {
+            Auth::None => None,
+            Auth::Basic { .. } | Auth::Bearer { .. } => Some("authorization"),
+            Auth::Hmac { .. } => Some(signature::HEADER),
+        }
+    }
+}
+
+/// Headers that no endpoint may set: they decide where a message ends, who it is for, or what becomes of the connection.
+pub fn is_of_the_request(name: &HeaderName) -> bool {
+    const NAMES: [&str; 9] = [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "connection",
+        "keep-alive",
+        "upgrade",
+        "expect",
+    ];
+    NAMES.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
 }
 
 /// A kind of address that deliveries may go to, as `[delivery] reach` names it. Metadata services live at link-local

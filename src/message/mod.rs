@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::provider::{DeadlineKind, Environment};
 
-pub use endpoint::{Auth, Endpoint, RateLimit, Reach, SmtpSecurity, SmtpTarget};
+pub use endpoint::{Auth, Endpoint, RateLimit, Reach, SmtpSecurity, SmtpTarget, is_of_the_request};
 pub use outcome::{ErrorClass, HeadersSeen, Outcome, Phases, RequestSeen, ResponseSeen};
 pub use retry::{RetryPolicy, Success, Verdict};
 

@@ -1,10 +1,10 @@
 //! How a webhook's requests prove where they come from: `auth` and `headers`.
 
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 
-use crate::message::Auth;
+use crate::message::{Auth, is_of_the_request};
 use crate::provider::ProviderKind;
-use crate::provider::qoreid::signature;
 use crate::reader::nearest::listed;
 use crate::reader::{Reading, Section, Value};
 use crate::secret::Secret;
@@ -76,30 +76,6 @@ pub(super) fn auth(reading: &mut Reading<'_>, table: &Section, provider: Provide
     }
 }
 
-/// Headers that make up the request itself: overriding one would break it on the wire, or lie about its body.
-const RESERVED: [&str; 11] = [
-    "host",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "connection",
-    "keep-alive",
-    "upgrade",
-    "expect",
-    "proxy-",
-];
-
-/// The header that `auth` sets, and that stands for itself then.
-fn set_by(auth: &Auth) -> Option<&'static str> {
-    match auth {
-        Auth::None => None,
-        Auth::Basic { .. } | Auth::Bearer { .. } => Some("authorization"),
-        Auth::Hmac { .. } => Some(signature::HEADER),
-    }
-}
-
 /// The legal headers of `section`; the others are complained of. `auth` is `None` where it was complained of itself.
 pub(super) fn headers(reading: &mut Reading<'_>, section: &Section, auth: Option<&Auth>) -> Vec<(HeaderName, Secret)> {
     let mut headers: Vec<(HeaderName, Secret)> = Vec::new();
@@ -111,14 +87,14 @@ pub(super) fn headers(reading: &mut Reading<'_>, section: &Section, auth: Option
             reading.complain(span, format!("{name:?} cannot be a header's name"), help);
             continue;
         };
-        let lower = header.as_str();
-        if RESERVED.iter().any(|r| lower == *r || (r.ends_with('-') && lower.starts_with(r))) {
+        // What the body is, is for the provider to say.
+        if is_of_the_request(&header) || header == CONTENT_TYPE {
             let help = Some("remove it: the request sets it by itself".to_owned());
             reading.complain(span, format!("the header {name:?} is reserved"), help);
             continue;
         }
         // What a wrong `auth` was meant to be is not known: the usual header of one is not taken beside it.
-        if auth.map_or(Some("authorization"), set_by) == Some(lower) {
+        if auth.map_or(Some(AUTHORIZATION.as_str()), Auth::header) == Some(header.as_str()) {
             let help = Some("keep one of the two".to_owned());
             reading.complain(span, format!("the header {name:?} stands beside \"auth\", which sets it too"), help);
             continue;

@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use ::http::{HeaderMap, StatusCode};
-use bytes::Bytes;
+use httparse::Header;
 
 use crate::clock::Stopwatch;
 use crate::message::{ErrorClass, Outcome, Phases, RequestSeen, ResponseSeen};
@@ -18,7 +17,8 @@ const HEADERS_KEPT: usize = 16 * 1024;
 const SLACK: usize = 4 * 1024;
 
 /// What came so far; it outlives the exchange when the deadline ends that.
-pub(super) struct Answer {
+pub(super) struct Answer<'a> {
+    redactor: &'a Redactor,
     head: Option<Head>,
     body: Vec<u8>,
     body_max: usize,
@@ -27,7 +27,10 @@ pub(super) struct Answer {
 
 struct Head {
     status: u16,
-    headers: HeaderMap,
+    /// As they are kept: names in small letters, values without secrets.
+    headers: Vec<(String, String)>,
+    /// There were more of them.
+    cut: bool,
     at_us: u64,
 }
 
@@ -41,19 +44,27 @@ pub(super) enum End {
     Late(Duration),
 }
 
-impl Answer {
-    /// Nothing yet; of a body `body_max` bytes will be kept.
-    pub(super) fn new(body_max: usize) -> Self {
-        Answer { head: None, body: Vec::new(), body_max, more: false }
+impl<'a> Answer<'a> {
+    /// Nothing yet; of a body `body_max` bytes will be kept, and none of the secrets that `redactor` knows.
+    pub(super) fn new(body_max: usize, redactor: &'a Redactor) -> Self {
+        Answer { redactor, head: None, body: Vec::new(), body_max, more: false }
     }
 
     /// Takes the final status head down; the body is read by the caller.
-    pub(super) fn begin(&mut self, status: StatusCode, headers: HeaderMap, watch: &Stopwatch) {
-        self.head = Some(Head { status: status.as_u16(), headers, at_us: micros(watch) });
+    pub(super) fn begin(&mut self, status: u16, headers: &[Header<'_>], watch: &Stopwatch) {
+        let at_us = micros(watch);
+        let mut size = 0;
+        let kept = headers.iter().take_while(|header| {
+            size += header.name.len() + header.value.len();
+            size <= HEADERS_KEPT
+        });
+        let shown = |header: &Header<'_>| (header.name.to_ascii_lowercase(), self.redactor.lossy_text(header.value));
+        let kept: Vec<_> = kept.map(shown).collect();
+        self.head = Some(Head { status, cut: kept.len() < headers.len(), headers: kept, at_us });
     }
 
     /// Takes a piece of the body down. `false` means that more came than is of use: the rest need not be waited for.
-    pub(super) fn take(&mut self, chunk: &Bytes) -> bool {
+    pub(super) fn take(&mut self, chunk: &[u8]) -> bool {
         let room = self.most_of_body() - self.body.len();
         self.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         self.more = chunk.len() > room;
@@ -76,7 +87,7 @@ impl Answer {
     }
 
     /// What came of the attempt.
-    pub(super) fn outcome(self, end: End, request: RequestSeen, watch: &Stopwatch, redactor: &Redactor) -> Outcome {
+    pub(super) fn outcome(self, end: End, request: RequestSeen, watch: &Stopwatch) -> Outcome {
         let phases = Phases { head_us: self.head.as_ref().map(|head| head.at_us), total_us: micros(watch) };
         let Some(head) = self.head else {
             let (class, detail) = match end {
@@ -98,29 +109,20 @@ impl Answer {
             error: redirect.then_some(ErrorClass::Redirect),
             detail,
             request,
-            response: Some(response_seen(&head, self.body, self.more, self.body_max, redactor)),
+            response: Some(response_seen(head, self.body, self.more, self.body_max, self.redactor)),
             phases,
         }
     }
 }
 
-fn response_seen(head: &Head, body: Vec<u8>, more: bool, body_max: usize, redactor: &Redactor) -> ResponseSeen {
-    let mut kept = 0;
-    let mut headers = Vec::with_capacity(head.headers.len());
-    for (name, value) in &head.headers {
-        kept += name.as_str().len() + value.len();
-        if kept > HEADERS_KEPT {
-            break;
-        }
-        headers.push((name.as_str().to_owned(), redactor.lossy_text(value.as_bytes())));
-    }
-    let truncated = more || body.len() > body_max || headers.len() < head.headers.len();
+fn response_seen(head: Head, body: Vec<u8>, more: bool, body_max: usize, redactor: &Redactor) -> ResponseSeen {
+    let truncated = more || body.len() > body_max || head.cut;
     let mut clean = redactor.clean(body);
     if more {
         clean.truncate(clean.len().saturating_sub(SLACK));
     }
     clean.truncate(body_max);
-    ResponseSeen { status: head.status, headers, body: clean, truncated }
+    ResponseSeen { status: head.status, headers: head.headers, body: clean, truncated }
 }
 
 fn micros(watch: &Stopwatch) -> u64 {

@@ -47,17 +47,6 @@ pub fn classify(error: &(dyn Error + 'static), stage: Stage) -> (ErrorClass, Str
     {
         return told(read.0, read.1);
     }
-    if let Some(hyper) = find::<hyper::Error>(&causes) {
-        if hyper.is_parse_too_large() {
-            return told(ErrorClass::BodyTooLarge, HEAD_TOO_LARGE);
-        }
-        if hyper.is_parse() {
-            return told(ErrorClass::InvalidHttp, "the answer is not valid http");
-        }
-        if hyper.is_incomplete_message() {
-            return told(ErrorClass::Reset, "connection closed before a whole answer");
-        }
-    }
     match stage {
         Stage::Connecting { .. } => told(ErrorClass::Connect, "no connection"),
         Stage::Exchanging | Stage::Reading => told(ErrorClass::Reset, "connection broke"),
@@ -109,7 +98,6 @@ fn io_failure(kind: io::ErrorKind, stage: Stage) -> Option<(ErrorClass, &'static
         Kind::UnexpectedEof => (ErrorClass::Reset, "connection closed before a whole answer"),
         // rustls reports so that a message of the handshake is larger than it reads.
         Kind::InvalidData if in_handshake => (ErrorClass::Tls, "no tls session"),
-        // hyper reports broken framing of a body so.
         Kind::InvalidInput | Kind::InvalidData => (ErrorClass::InvalidHttp, "the answer is not valid http"),
         _ => return None,
     })

@@ -127,13 +127,12 @@ impl HttpTransport {
     async fn attempt(&self, endpoint: &Endpoint, message: &Message, ready: &Ready) -> Outcome {
         let watch = Stopwatch::start();
         let Ready { request: prepared, target } = ready;
-        let (headers, seen) = prepared.request(&message.body);
-        let mut answer = Answer::new(endpoint.response_body_max);
+        let (request, seen) = prepared.request(&message.body);
+        let mut answer = Answer::new(endpoint.response_body_max, &prepared.redactor);
         let guard = self.guard(prepared);
-        let request = target.request(headers, &message.body);
-        let exchange = self.plain.exchange(target, guard, request, endpoint.timeout, &mut answer, &watch);
+        let exchange = self.plain.exchange(target, guard, &request, endpoint.timeout, &mut answer, &watch);
         let end = tokio::time::timeout(endpoint.timeout, exchange).await.unwrap_or(End::Late(endpoint.timeout));
-        answer.outcome(end, seen, &watch, &prepared.redactor)
+        answer.outcome(end, seen, &watch)
     }
 
     /// Asked at each attempt: where this server listens is known only after the first endpoints are.

@@ -12,29 +12,35 @@
 //! it is still open and silent; one that is not is dropped, and another is taken. It never sends a request of which a
 //! byte may have been written a second time, and never keeps a connection whose answer did not come to its end.
 
+#[cfg(test)]
+mod beside_hyper;
+mod body;
 mod dial;
+mod head;
+mod inbox;
 mod line;
 mod pool;
 mod stream;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::header::HeaderMap;
-use ::http::{Method, Uri};
-use bytes::Bytes;
-use http_body_util::Full;
-
-pub(super) use self::line::TooMuch;
-use self::line::{Broken, Line, Request, Wire};
+use self::line::{Broken, Line};
 use self::pool::{Place, Pools, Resting};
 use self::stream::Stream;
+use self::wire::Wire;
 use super::answer::{Answer, End};
 use super::failure::{self, Stage};
 use super::resolve::{Guard, Resolver};
 use super::secure::{self, Sessions};
 use crate::clock::Stopwatch;
 use crate::message::ErrorClass;
+
+/// More came than any peer in its senses has to say at this stage.
+#[derive(Debug, thiserror::Error)]
+#[error("more came than is read")]
+pub(super) struct TooMuch;
 
 /// Sends over `http://` and `https://`.
 pub(super) struct Plain {
@@ -46,20 +52,9 @@ pub(super) struct Plain {
 
 /// Where requests to one endpoint go: made once, used by each attempt.
 pub(super) struct Target {
-    uri: Uri,
+    path: String,
     open: (Place, Arc<Resting>),
     guarded: (Place, Arc<Resting>),
-}
-
-impl Target {
-    /// A request with these headers, which lack its length only.
-    pub(super) fn request(&self, headers: HeaderMap, body: &Bytes) -> Request {
-        let mut request = Request::new(Full::new(body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = headers;
-        request
-    }
 }
 
 impl Plain {
@@ -73,8 +68,6 @@ impl Plain {
     /// # Errors
     /// A sentence that says why a request cannot name it.
     pub(super) fn target(&self, url: &url::Url) -> Result<Target, String> {
-        let uri = url[url::Position::BeforePath..url::Position::AfterQuery].parse();
-        let uri = uri.map_err(|_| "the url has characters that http does not allow".to_owned())?;
         let host = url.host().ok_or_else(|| "the url names no host".to_owned())?.to_owned();
         let port = url.port_or_known_default().unwrap_or(80);
         let tls = if url.scheme() == "https" { Some(secure::server_name(&host)?) } else { None };
@@ -82,7 +75,7 @@ impl Plain {
             let place = Place { host: host.clone(), port, guard, tls: tls.clone() };
             (place.clone(), self.pools.of(place))
         };
-        Ok(Target { uri, open: at(Guard::Open), guarded: at(Guard::OwnApi) })
+        Ok(Target { path: url.path().to_owned(), open: at(Guard::Open), guarded: at(Guard::OwnApi) })
     }
 
     /// Sends `request` to `target` and takes the answer down. The caller holds the deadline, which is `at_most` from now.
@@ -90,9 +83,9 @@ impl Plain {
         &self,
         target: &Target,
         guard: Guard,
-        mut request: Request,
+        request: &[u8],
         at_most: Duration,
-        answer: &mut Answer,
+        answer: &mut Answer<'_>,
         watch: &Stopwatch,
     ) -> End {
         let (resolver, (place, resting)) = match guard {
@@ -105,7 +98,7 @@ impl Plain {
             let mut line = match rested {
                 Some(line) => line,
                 // Boxed, because it is large and rare: each attempt would carry it.
-                None => match Box::pin(self.line(place, target.uri.path(), resolver, at_most)).await {
+                None => match Box::pin(self.line(place, &target.path, resolver, at_most)).await {
                     Ok(line) => line,
                     Err(end) => return end,
                 },
@@ -118,8 +111,8 @@ impl Plain {
                     return End::Whole;
                 }
                 // Nothing was written: the receiver cannot tell that there was an attempt.
-                Err(Broken::Unsent(unsent, _)) if !fresh => request = *unsent,
-                Err(Broken::Unsent(_, error) | Broken::Sent(error)) => {
+                Err(Broken::Unsent(_)) if !fresh => {}
+                Err(Broken::Unsent(error) | Broken::Sent(error)) => {
                     let stage = if answer.has_begun() { Stage::Reading } else { Stage::Exchanging };
                     return broken(&error, stage);
                 }
@@ -137,7 +130,7 @@ impl Plain {
                 Err(error) => return Err(broken(&error, Stage::Connecting { tls: true })),
             },
         };
-        Line::open(stream).await.map_err(|error| broken(&error, connecting))
+        Ok(Box::new(Line::new(stream)))
     }
 }
 

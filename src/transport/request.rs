@@ -4,36 +4,18 @@
 
 use std::sync::Arc;
 
+use ::http::Uri;
 use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::message::{Auth, Endpoint, HeadersSeen, RequestSeen};
+use crate::message::{Auth, Endpoint, HeadersSeen, RequestSeen, is_of_the_request};
 use crate::provider::qoreid::signature;
 use crate::secret::{BLANK, Redactor, Secret};
 
-/// Headers that an endpoint may not set: they decide where a message ends, or who it is for. `authorization` is one
-/// of them only beside `auth`, and so is the signature.
+/// Headers that an endpoint may not set: those of the request itself, and what its `auth` sets.
 pub fn is_reserved(name: &HeaderName, auth: &Auth) -> bool {
-    const RESERVED: [&str; 9] = [
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "connection",
-        "keep-alive",
-        "upgrade",
-        "expect",
-    ];
-    let name = name.as_str();
-    RESERVED.contains(&name)
-        || name.starts_with("proxy-")
-        || match auth {
-            Auth::None => false,
-            Auth::Hmac { .. } => name == signature::HEADER,
-            Auth::Basic { .. } | Auth::Bearer { .. } => name == "authorization",
-        }
+    is_of_the_request(name) || auth.header() == Some(name.as_str())
 }
 
 /// All that is the same in every request to an endpoint: made once, used by each attempt.
@@ -42,8 +24,8 @@ pub(super) struct Prepared {
     source: (url::Url, Auth, Vec<(HeaderName, Secret)>),
     /// Where it goes, without user info and fragment.
     pub(super) url: url::Url,
-    /// In the order in which they go out; the length comes last and is not among them.
-    headers: HeaderMap,
+    /// What is written before each body, but for its length and its signature.
+    head: Head,
     /// The same as they are shown afterwards.
     shown: Arc<[(String, String)]>,
     shown_url: Arc<str>,
@@ -62,12 +44,13 @@ impl Prepared {
         }
         headers.append(HOST, HeaderValue::from_str(&host(&url)).map_err(|_| unusable("host"))?);
         let shown = headers.iter().map(|(name, value)| (name.as_str().to_owned(), shown(name, value, &redactor)));
+        let head = Head::new(&url, &headers)?;
         Ok(Prepared {
+            head,
             source: (endpoint.url.clone(), endpoint.auth.clone(), endpoint.headers.clone()),
             shown: shown.collect(),
             shown_url: redactor.text(url.as_str()).into(),
             url,
-            headers,
             redactor,
         })
     }
@@ -78,26 +61,57 @@ impl Prepared {
         *url == endpoint.url && *auth == endpoint.auth && *headers == endpoint.headers
     }
 
-    /// The headers of a request with `body`, but for its length, and how the request is shown afterwards. Pinned by a
-    /// test that reads the wire.
-    pub(super) fn request(&self, body: &[u8]) -> (HeaderMap, RequestSeen) {
-        let mut headers = self.headers.clone();
+    /// A request with `body` as it is written, and how it is shown afterwards. Pinned by a test that reads the wire.
+    pub(super) fn request(&self, body: &[u8]) -> (Vec<u8>, RequestSeen) {
         let mut common = Arc::clone(&self.shown);
-        if let Auth::Hmac { secret } = &self.source.1
-            && let Some(signature) = headers.get_mut(signature::HEADER)
-        {
+        let mut signature = String::new();
+        if let Auth::Hmac { secret } = &self.source.1 {
             // Not a secret: it proves who knows one, and is of use to whoever looks for a wrong signature.
-            let signed = signature::sign(secret.expose(), body);
+            signature = signature::sign(secret.expose(), body);
             if let Some((_, shown)) = Arc::make_mut(&mut common).iter_mut().find(|(name, _)| name == signature::HEADER)
             {
-                *shown = self.redactor.text(&signed);
+                *shown = self.redactor.text(&signature);
             }
-            *signature = HeaderValue::try_from(signed).unwrap_or(HeaderValue::from_static(""));
         }
-        let length = ("content-length".to_owned(), body.len().to_string());
-        let headers_seen = HeadersSeen::new(common, vec![length]);
-        let seen = RequestSeen { method: "POST".into(), url: Arc::clone(&self.shown_url), headers: headers_seen };
-        (headers, seen)
+        let length = body.len().to_string();
+        let bytes = self.head.with(&signature, &length, body);
+        let headers = HeadersSeen::new(common, vec![("content-length".to_owned(), length)]);
+        (bytes, RequestSeen { method: "POST".into(), url: Arc::clone(&self.shown_url), headers })
+    }
+}
+
+/// The head of a request, rendered once.
+struct Head {
+    /// Up to where a signature stands, and all of it where there is none.
+    first: Vec<u8>,
+    /// Behind the signature.
+    rest: Vec<u8>,
+}
+
+impl Head {
+    /// The headers in their order; an empty signature among them is where each body's own will stand.
+    fn new(url: &url::Url, headers: &HeaderMap) -> Result<Self, String> {
+        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        if let Err(_) | Ok(false) = target.parse::<Uri>().map(|uri| uri.path().starts_with('/')) {
+            return Err("the url has characters that http does not allow".to_owned());
+        }
+        let (mut first, mut rest) = (format!("POST {target} HTTP/1.1\r\n").into_bytes(), Vec::new());
+        let mut out = &mut first;
+        for (name, value) in headers {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            if name == signature::HEADER && value.is_empty() {
+                out = &mut rest;
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"content-length: ");
+        Ok(Head { first, rest })
+    }
+
+    fn with(&self, signature: &str, length: &str, body: &[u8]) -> Vec<u8> {
+        [&*self.first, signature.as_bytes(), &*self.rest, length.as_bytes(), b"\r\n\r\n", body].concat()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The faults of an endpoint, each played by a scripted peer, and what is told of them.
 
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -76,6 +78,23 @@ async fn check(fault: &str, endpoint: fn(&str) -> Endpoint, script: Vec<Act>, ex
     assert!(!told(&outcome).contains("in-the-query"), "{fault}: the query stands in the detail");
     assert_eq!(outcome.status.is_some(), outcome.response.is_some(), "{fault}");
     assert_eq!(outcome.status.is_some(), outcome.phases.head_us.is_some(), "{fault}");
+}
+
+/// Two requests to `url`: after the first the peer says something that the runtime cannot hear of, or closes, and tells when
+/// it has. The second request needs another connection, on which it is refused.
+async fn check_second(
+    what: &str,
+    (transport, url): (&HttpTransport, &str),
+    (go, written): (SyncSender<()>, Receiver<()>),
+    peer: JoinHandle<()>,
+) {
+    assert_eq!(transport.send(&patient(url), &message()).await.status, Some(200), "{what}");
+    // This holds up the only thread that could tell the runtime.
+    go.send(()).expect("the peer waits");
+    written.recv().expect("the peer went on");
+    let second = transport.send(&patient(url), &message()).await;
+    assert_eq!(second.status, Some(500), "{what}: {}", told(&second));
+    peer.join().expect("no panic");
 }
 
 #[tokio::test]

@@ -2,28 +2,20 @@
 //!
 //! Made and used by [`super`]. There is no task that drives a connection: whoever waits for the answer polls it, so
 //! an answer wakes exactly the attempt that it is for, and dropping the attempt closes the connection. It never
-//! decides where to connect, and never sends a request a second time: one of which no byte was written is handed
-//! back.
+//! decides where to connect, and never sends a request a second time: it says where no byte of it was written.
 
+use std::future::poll_fn;
 use std::io;
-use std::mem::MaybeUninit;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
-use ::http::Version;
-use bytes::Bytes;
-use futures_util::task::AtomicWaker;
-use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWrite;
 
-use super::stream::{Records, Stream};
+use super::TooMuch;
+use super::body::{Framing, Goes};
+use super::head::{self, Begins};
+use super::inbox::Inbox;
+use super::stream::Stream;
 use crate::clock::Stopwatch;
 use crate::transport::answer::Answer;
 
@@ -32,47 +24,47 @@ use crate::transport::answer::Answer;
 const BEFORE_HEAD: usize = 64 * 1024;
 
 /// So many bytes may come for each one of a body that is kept. A chunk of one byte has six, and its TLS records up to 66
-/// more; but a chunk's length may have zeros before it without end, and records may hold nothing at all.
+/// more; but there may be many chunks, each with an extension, and records may hold nothing at all.
 const AROUND_BODY: usize = 128;
-
-/// More came than any peer in its senses has to say at this stage.
-#[derive(Debug, thiserror::Error)]
-#[error("more came than is read")]
-pub(in crate::transport) struct TooMuch;
-
-/// What goes out.
-pub(in crate::transport) type Request = ::http::Request<Full<Bytes>>;
 
 /// A connection on which at most one request is under way.
 pub(super) struct Line {
-    sender: http1::SendRequest<Full<Bytes>>,
-    /// `None` once it has ended.
-    connection: Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>,
-    /// Whether the last answer was of HTTP/1.1. To a peer of HTTP/1.0 the next request would be put differently.
-    current: bool,
-    bell: Arc<Bell>,
-    /// Rings the bell. The connection never sees another waker, so a parked one does not hold on to a task that has
-    /// ended, and an attempt that takes it over has nothing to register anew.
-    waker: Waker,
+    stream: Stream,
+    inbox: Inbox,
+    /// It has rested since it was last used.
+    rested: bool,
+    /// The last exchange came to its end, and the peer takes another request.
+    keeps: bool,
 }
 
 /// Why an exchange came to no end.
 pub(super) enum Broken {
-    /// The connection had ended before a byte of the request was written: here it is again.
-    Unsent(Box<Request>, hyper::Error),
+    /// The connection had ended before a byte of the request was written.
+    Unsent(io::Error),
     /// The receiver may have seen the request.
-    Sent(hyper::Error),
+    Sent(io::Error),
+}
+
+/// What is under way.
+struct Exchange<'a> {
+    /// What is left to write.
+    request: &'a [u8],
+    /// Some of it was written, or may have been.
+    begun: bool,
+    /// Nothing more can be written. An answer may come all the same: some peers say what they dislike, and close.
+    failed: Option<io::Error>,
+    /// Once its final head is there.
+    body: Option<Framing>,
+    /// What that says of the connection.
+    keeps: bool,
+    /// All of the head that came was looked at.
+    looked: usize,
 }
 
 impl Line {
     /// A line over a fresh connection.
-    pub(super) async fn open(stream: Stream) -> Result<Box<Line>, hyper::Error> {
-        let bell = Arc::clone(&stream.wire().bell);
-        let wire = TokioIo::new(stream);
-        // Bodies are small: copying one beside the head is cheaper than a write of two pieces.
-        let (sender, connection) = http1::Builder::new().writev(false).handshake(wire).await?;
-        let waker = Waker::from(Arc::clone(&bell));
-        Ok(Box::new(Line { sender, connection: Some(connection), current: true, bell, waker }))
+    pub(super) fn new(stream: Stream) -> Line {
+        Line { stream, inbox: Inbox::default(), rested: false, keeps: false }
     }
 
     /// Sends `request` and takes the answer down, until its end or until it is more than is kept.
@@ -80,178 +72,135 @@ impl Line {
     /// If the future is dropped the line must be dropped, too.
     pub(super) async fn exchange(
         &mut self,
-        request: Request,
-        answer: &mut Answer,
+        request: &[u8],
+        answer: &mut Answer<'_>,
         watch: &Stopwatch,
     ) -> Result<(), Broken> {
-        let mut response = pin!(self.sender.try_send_request(request));
-        let mut body: Option<Incoming> = None;
-        let Line { connection, current, bell, waker, .. } = self;
-        bell.room.store(BEFORE_HEAD, Ordering::Relaxed);
-        std::future::poll_fn(|cx| {
-            bell.task.register(cx.waker());
-            let mut ringing = Context::from_waker(waker);
-            // What the connection hands over is looked at right after it was polled, so it need not ring for that.
-            let mut quiet = Context::from_waker(Waker::noop());
-            loop {
-                // An ended connection is dropped at once: that ends the answer for whoever waits for more of it.
-                if connection.as_mut().is_some_and(|open| Pin::new(open).poll(&mut ringing).is_ready()) {
-                    *connection = None;
+        let wire = self.stream.wire_mut();
+        if std::mem::take(&mut self.rested) {
+            // The runtime hears of what came with some delay, so the socket is asked.
+            wire.still_silent().map_err(Broken::Unsent)?;
+        }
+        wire.allow(BEFORE_HEAD);
+        self.keeps = false;
+        let mut under_way = Exchange { request, begun: false, failed: None, body: None, keeps: false, looked: 0 };
+        let ended = poll_fn(|cx| self.poll(cx, &mut under_way, answer, watch)).await;
+        ended.map_err(|error| if under_way.begun { Broken::Sent(error) } else { Broken::Unsent(error) })
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        under_way: &mut Exchange<'_>,
+        answer: &mut Answer<'_>,
+        watch: &Stopwatch,
+    ) -> Poll<io::Result<()>> {
+        under_way.poll_write(&mut self.stream, cx);
+        if let Some(error) = under_way.failed.take_if(|_| !under_way.begun) {
+            return Poll::Ready(Err(error));
+        }
+        loop {
+            if self.take(under_way, answer, watch)? {
+                return Poll::Ready(Ok(()));
+            }
+            // The reads spend the task's budget, so a peer that never stops talking cannot hold this loop.
+            let came = match self.inbox.poll_more(&mut self.stream, cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(came) => came,
+            };
+            match came {
+                Ok(0) if under_way.body.as_ref().is_some_and(Framing::may_end) => return Poll::Ready(Ok(())),
+                Ok(0) => return Poll::Ready(Err(under_way.why(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(under_way.why(error))),
+            }
+        }
+    }
+
+    /// Takes down what came. Says whether that was all, or enough.
+    fn take(&mut self, under_way: &mut Exchange<'_>, answer: &mut Answer<'_>, watch: &Stopwatch) -> io::Result<bool> {
+        loop {
+            let waiting = self.inbox.waiting();
+            if let Some(body) = &mut under_way.body {
+                let (count, goes) = body.read(waiting, |data| answer.take(data))?;
+                self.inbox.took(count);
+                // What came behind it is nobody's answer.
+                let alone = goes == Goes::Ended && self.inbox.waiting().is_empty();
+                self.keeps = alone && under_way.keeps && under_way.is_written();
+                return Ok(goes != Goes::On);
+            }
+            // A head ends with its line: nobody makes us look at it for each byte that comes.
+            if under_way.looked > 0 && !waiting[under_way.looked..].contains(&b'\n') || waiting.is_empty() {
+                under_way.looked = waiting.len();
+                return Ok(false);
+            }
+            under_way.looked = 0;
+            match head::read(waiting, |status, headers| answer.begin(status, headers, watch))? {
+                Begins::Piece => {
+                    under_way.looked = waiting.len();
+                    return Ok(false);
                 }
-                let mut moved = false;
-                if body.is_none() {
-                    match response.as_mut().poll(&mut quiet) {
-                        Poll::Ready(Ok(response)) => {
-                            let (head, incoming) = response.into_parts();
-                            let around = answer.most_of_body().saturating_mul(AROUND_BODY);
-                            bell.room.store(around.saturating_add(BEFORE_HEAD), Ordering::Relaxed);
-                            *current = head.version == Version::HTTP_11;
-                            answer.begin(head.status, head.headers, watch);
-                            body = Some(incoming);
-                            moved = true;
-                        }
-                        Poll::Ready(Err(mut error)) => {
-                            return Poll::Ready(Err(match error.take_message() {
-                                Some(request) => Broken::Unsent(Box::new(request), error.into_error()),
-                                None => Broken::Sent(error.into_error()),
-                            }));
-                        }
-                        Poll::Pending => {}
-                    }
-                }
-                while let Some(open) = &mut body {
-                    if open.is_end_stream() {
-                        return Poll::Ready(Ok(()));
-                    }
-                    match Pin::new(open).poll_frame(&mut quiet) {
-                        Poll::Ready(Some(Ok(frame))) => {
-                            moved = true;
-                            if frame.data_ref().is_some_and(|chunk| !answer.take(chunk)) {
-                                return Poll::Ready(Ok(()));
-                            }
-                        }
-                        Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Broken::Sent(error))),
-                        Poll::Ready(None) => return Poll::Ready(Ok(())),
-                        Poll::Pending => break,
-                    }
-                }
-                // What was taken may have made room for more. The connection's reads spend the task's budget, so a
-                // peer that never stops talking cannot hold this loop.
-                if !moved {
-                    return Poll::Pending;
+                Begins::Interim(length) => self.inbox.took(length),
+                Begins::Final(length, head) => {
+                    self.inbox.took(length);
+                    under_way.keeps = head.keeps;
+                    let around = answer.most_of_body().saturating_mul(AROUND_BODY);
+                    self.stream.wire_mut().allow(around.saturating_add(BEFORE_HEAD));
+                    under_way.body = Some(head.framing);
                 }
             }
-        })
-        .await
+        }
     }
 
     /// Whether another request may go out on it: the answer came to its end, nothing came behind it, and the peer
     /// keeps the connection. From here on it wakes nobody, and before anything is written again the socket itself is
     /// asked whether the peer closed it or said something that nobody asked for.
     pub(super) fn rests(&mut self) -> bool {
-        self.bell.task.take();
-        let mut ringing = Context::from_waker(&self.waker);
-        if !self.sender.is_ready() {
-            let Some(open) = &mut self.connection else { return false };
-            if Pin::new(open).poll(&mut ringing).is_ready() {
-                self.connection = None;
+        // What a session has opened and nobody has read, the socket does not know of.
+        let silent = !self.stream.is_tls() || {
+            let mut nobody = Context::from_waker(Waker::noop());
+            self.inbox.poll_more(&mut self.stream, &mut nobody).is_pending()
+        };
+        self.inbox.shrink();
+        self.rested = true;
+        self.keeps && silent
+    }
+}
+
+impl Exchange<'_> {
+    /// Writes as much as the peer takes now.
+    fn poll_write(&mut self, stream: &mut Stream, cx: &mut Context<'_>) {
+        while !self.request.is_empty() && self.failed.is_none() {
+            match Pin::new(&mut *stream).poll_write(cx, self.request) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(0)) => self.failed = Some(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => {
+                    self.begun = true;
+                    self.request = &self.request[count..];
+                }
+                Poll::Ready(Err(error)) => {
+                    // A session may have written before it failed.
+                    self.begun |= stream.is_tls();
+                    self.failed = Some(error);
+                }
             }
         }
-        self.bell.rested.store(true, Ordering::Relaxed);
-        self.current && self.connection.is_some() && self.sender.is_ready()
-    }
-}
-
-/// Wakes the attempt that uses a line, if one does.
-#[derive(Default)]
-struct Bell {
-    task: AtomicWaker,
-    /// Whether the line has rested since it was last read.
-    rested: AtomicBool,
-    /// How many bytes may still come at this stage of the exchange.
-    room: AtomicUsize,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.task.wake();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.task.wake();
-    }
-}
-
-/// The socket below a connection, and below its TLS if it has that: all bounds and looks are on what really comes.
-pub(super) struct Wire {
-    stream: TcpStream,
-    bell: Arc<Bell>,
-    /// Where it carries TLS.
-    records: Option<Records>,
-}
-
-impl Wire {
-    /// Over a fresh connection that carries requests as they are.
-    pub(super) fn clear(stream: TcpStream) -> Wire {
-        Wire { stream, bell: Arc::default(), records: None }
-    }
-
-    /// Over a fresh connection that carries TLS.
-    pub(super) fn with_records(stream: TcpStream) -> Wire {
-        // A handshake is bounded by whoever makes it: it has few messages, of 64 KiB at most.
-        let bell = Bell { room: AtomicUsize::new(usize::MAX), ..Bell::default() };
-        Wire { stream, bell: Arc::new(bell), records: Some(Records::default()) }
-    }
-
-    /// The runtime hears of what came with some delay, and tells of nothing until then; so the socket is asked. A
-    /// connection reads before it takes a request over, and an error at that point hands the request back.
-    ///
-    /// Over TLS whatever came counts as said, and so does a record that has not come whole: what it holds is not known.
-    fn still_silent(&self) -> io::Result<()> {
-        if self.records.as_ref().is_some_and(|records| !records.are_whole()) {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        match SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Err(io::ErrorKind::InvalidData.into()),
+        if self.failed.is_none()
+            && let Poll::Ready(Err(error)) = Pin::new(stream).poll_flush(cx)
+        {
+            self.failed = Some(error);
         }
     }
-}
 
-impl AsyncRead for Wire {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let wire = self.get_mut();
-        if wire.bell.rested.load(Ordering::Relaxed) {
-            wire.bell.rested.store(false, Ordering::Relaxed);
-            wire.still_silent()?;
-        }
-        let left = wire.bell.room.load(Ordering::Relaxed);
-        if left == 0 {
-            return Poll::Ready(Err(io::Error::other(TooMuch)));
-        }
-        let before = buf.filled().len();
-        let read = Pin::new(&mut wire.stream).poll_read(cx, buf);
-        let came = &buf.filled()[before..];
-        wire.bell.room.store(left.saturating_sub(came.len()), Ordering::Relaxed);
-        if let Some(records) = &mut wire.records {
-            records.took(came);
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+    /// Whether the peer was sent the whole of it.
+    fn is_written(&self) -> bool {
+        self.request.is_empty() && self.failed.is_none()
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    /// Why it came to no end: what broke first.
+    fn why(&mut self, error: io::Error) -> io::Error {
+        // That we have enough is our own word, and so is no sign of the peer's.
+        let ours = error.get_ref().is_some_and(|inner| inner.is::<TooMuch>());
+        if ours { error } else { self.failed.take().unwrap_or(error) }
     }
 }

@@ -35,14 +35,7 @@ async fn check_unheard(what: &str, two: &'static str) {
         answer("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n");
         drop(kept);
     });
-    let transport = transport();
-    assert_eq!(transport.send(&patient(&url), &message()).await.status, Some(200), "{what}");
-    // This holds up the only thread that could tell the runtime.
-    go.send(()).expect("the peer waits");
-    written.recv().expect("the peer went on");
-    let second = transport.send(&patient(&url), &message()).await;
-    assert_eq!(second.status, Some(500), "{what}: {}", told(&second));
-    peer.join().expect("no panic");
+    check_second(what, (&transport(), &url), (go, written), peer).await;
 }
 
 #[tokio::test]
@@ -88,6 +81,34 @@ async fn what_comes_around_a_body_has_an_end() {
     let script = vec![Act::Read, chunked, Act::Forever(b"0".repeat(1_000))];
     let around = "200 - the body broke off: what came around it is larger than what is read";
     check("never ends a chunk's length", patient, script, around).await;
+}
+
+#[tokio::test]
+async fn an_answer_before_the_whole_request_is_taken_and_its_connection_is_not_used_again() {
+    let refusal = "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n";
+    let peer = Peer::start(vec![vec![write(refusal), Act::Hang], vec![Act::Read, write(OK)]]).await;
+    let transport = transport();
+    let endpoint = patient(&peer.url("/"));
+    // More than the sockets between take from whoever writes.
+    let large = Message { body: vec![b' '; 32 << 20].into(), ..message() };
+    let first = transport.send(&endpoint, &large).await;
+    assert_eq!(told(&first), "413 - -");
+    assert_eq!(transport.send(&endpoint, &message()).await.status, Some(200));
+    assert_eq!(peer.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_is_taken_whose_peer_reads_no_more() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let endpoint = patient(&format!("http://{}/", listener.local_addr().expect("bound")));
+    let (transport, large) = (transport(), Message { body: vec![b' '; 32 << 20].into(), ..message() });
+    let (outcome, ()) = tokio::join!(transport.send(&endpoint, &large), async {
+        let mut stream = accept(&listener).await;
+        stream.write_all(b"HTTP/1.1 401 No\r\ncontent-length: 400000\r\n\r\n").await.expect("written");
+        // Half of the body, so that the answer is under way when the connection is reset below the request.
+        stream.write_all(&[b'.'; 200_000]).await.expect("written");
+    });
+    assert_eq!(outcome.status, Some(401), "{}", told(&outcome));
 }
 
 #[tokio::test]

@@ -227,13 +227,7 @@ async fn check_unheard_over_tls(what: &str, two: &'static str) {
         second.send(&answer);
         drop(kept);
     });
-    assert_eq!(transport.send(&patient(&url), &message()).await.status, Some(200), "{what}");
-    // This holds up the only thread that could tell the runtime.
-    go.send(()).expect("the peer waits");
-    written.recv().expect("the peer went on");
-    let second = transport.send(&patient(&url), &message()).await;
-    assert_eq!(second.status, Some(500), "{what}: {}", told(&second));
-    peer.join().expect("no panic");
+    check_second(what, (&transport, &url), (go, written), peer).await;
 }
 
 #[tokio::test]
