@@ -17,22 +17,24 @@
 //!
 //! # What was measured
 //! On two virtual cores, 2026-11, processor time of the whole process per delivery of a journey that is driven in
-//! process (`benches/path.sh` has the rates; instructions per delivery are the steadiest figure: 83,000 in memory,
-//! 134,000 on disk, of which 22,000 are the kernel's):
+//! process (`benches/path.sh` has the rates; instructions per delivery are the steadiest figure: 78,000 in memory,
+//! 132,000 on disk, and beside them 15,000 and 22,000 of the kernel's):
 //!
 //! | what was changed, because the profile said so | in memory | on disk |
 //! |---|---|---|
 //! | claims scanned what is leased; a lane knows its free rows now (`outbox/queue.rs`) | 50 us to 24 | |
 //! | sled heard of every row, and was flushed and synced for each batch; the archive is the log now | | 46 us to 34 |
-//! | a pooled client with redirects, retries and tasks of its own for each request; a connection that its attempt polls itself (`transport/plain.rs`) | 24 us to 16 | 34 us to 25 |
+//! | a pooled client with redirects, retries and tasks of its own for each request; a connection that its attempt polls itself (`transport/http1.rs`) | 24 us to 16 | 34 us to 25 |
 //! | ids and draws were hashed piece by piece, and draws that nobody asks as well | 100,000 to 83,000 instructions | |
+//! | hyper's client rendered each head and read each answer into maps; heads are rendered once, and answers read where they lie (`transport/http1`) | 89,000 to 78,000 instructions | 141,000 to 132,000 |
 //! | each attempt that ended was one claim; whatever has happened is decided on at once | (within the noise) | |
 //! | a full house looked at every lane for each attempt that ended | 10,000 webhooks: 0.1 of the rate of one to more than it | |
 //!
-//! What bounds it now: in memory nothing stands out (HTTP 30 %, of which the kernel half; stimuli and rendering 21 %, the
-//! driver 12 %, the outbox 15 %; ends of tasks that meet on two threads cost another third of it all). On disk sled's
-//! inserts for journeys that stay (four rows each: by number, id and reference, and a deadline) are a third of what is
-//! done for a POST that starts one; the rest is JSON and HTTP on its way in.
+//! What bounds it now: in memory nothing stands out (stimuli and rendering 24 %, HTTP 20 %, the outbox 17 %, the driver
+//! 14 %), but it touches much: 700 lines of memory per delivery that no near cache has, and two threads that meet on them
+//! cost a third more cycles than one. Over HTTP (144,000 instructions per delivery of whole journeys) answering stimuli
+//! takes 43 %, of which rendering the answers a quarter, the writer 23 %, the tree 7 %; where every stimulus starts a
+//! journey (208,000) sled's inserts for the rows that stay (by number and by reference, and a deadline) take a quarter.
 
 pub mod attempt;
 pub mod endpoints;

@@ -1,6 +1,6 @@
 //! What came back for a request, and the outcome that is made of it.
 //!
-//! Filled by [`super::plain`]. The verdict falls at the status head: what goes wrong behind it is a note.
+//! Filled by [`super::http1`]. The verdict falls at the status head: what goes wrong behind it is a note.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use std::io;
 
 use rustls::CertificateError;
 
-use super::plain::TooMuch;
+use super::http1::TooMuch;
 use super::resolve::Unresolved;
 use crate::message::ErrorClass;
 

@@ -19,7 +19,7 @@
 //! does happen and not a byte of the request was written yet, another connection is taken, unseen by the receiver;
 //! where a byte was, the attempt has failed.
 //!
-//! `plain` has the connections and what goes over them, `secure` the TLS below those of `https://`. What goes out and
+//! `http1` has the connections and what goes over them, `secure` the TLS below those of `https://`. What goes out and
 //! what is told of it is the same with and without.
 
 use std::fmt;
@@ -32,7 +32,7 @@ use rustls::RootCertStore;
 
 use super::Transport;
 use super::answer::{Answer, End};
-use super::plain::Plain;
+use super::http1::Http1;
 use super::prepared::{Cache, Ready};
 use super::request::Prepared;
 use super::resolve::{Guard, Resolver, Rules};
@@ -90,7 +90,7 @@ pub enum HttpSetupError {
 
 /// Sends over HTTP/1.1, with or without TLS.
 pub struct HttpTransport {
-    plain: Plain,
+    http1: Http1,
     rules: Rules,
     user_agent: HeaderValue,
     prepared: Cache,
@@ -112,7 +112,7 @@ impl HttpTransport {
         let open = Resolver::new(rules.clone(), Guard::Open);
         let guarded = Resolver::new(rules.clone(), Guard::OwnApi);
         Ok(HttpTransport {
-            plain: Plain::new(open, guarded, Sessions::new(roots)?),
+            http1: Http1::new(open, guarded, Sessions::new(roots)?),
             rules,
             user_agent,
             prepared: Cache::new(settings.redactor),
@@ -130,7 +130,7 @@ impl HttpTransport {
         let (request, seen) = prepared.request(&message.body);
         let mut answer = Answer::new(endpoint.response_body_max, &prepared.redactor);
         let guard = self.guard(prepared);
-        let exchange = self.plain.exchange(target, guard, &request, endpoint.timeout, &mut answer, &watch);
+        let exchange = self.http1.exchange(target, guard, &request, endpoint.timeout, &mut answer, &watch);
         let end = tokio::time::timeout(endpoint.timeout, exchange).await.unwrap_or(End::Late(endpoint.timeout));
         answer.outcome(end, seen, &watch)
     }
@@ -143,7 +143,7 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Message) -> BoxFuture<'a, Outcome> {
-        let ready = match self.prepared.get(endpoint, &self.plain, &self.user_agent) {
+        let ready = match self.prepared.get(endpoint, &self.http1, &self.user_agent) {
             Ok(ready) => ready,
             Err(detail) => return Box::pin(async { Outcome::failed(ErrorClass::InvalidHttp, detail) }),
         };

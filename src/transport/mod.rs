@@ -7,8 +7,8 @@
 mod answer;
 pub mod failure;
 pub mod http;
+mod http1;
 pub mod mail;
-mod plain;
 mod prepared;
 pub mod reach;
 pub mod request;

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ::http::header::HeaderValue;
 
-use super::plain::{Plain, Target};
+use super::http1::{Http1, Target};
 use super::request::Prepared;
 use crate::message::Endpoint;
 use crate::secret::Redactor;
@@ -50,7 +50,7 @@ impl Cache {
     pub(super) fn get(
         &self,
         endpoint: &Endpoint,
-        plain: &Plain,
+        http1: &Http1,
         user_agent: &HeaderValue,
     ) -> Result<Arc<Ready>, String> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +63,7 @@ impl Cache {
         // Made under the lock, so that it blanks the secrets of those that are known when it is kept.
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let request = Prepared::new(endpoint, user_agent, known.redactor.clone())?;
-        let target = plain.target(&request.url)?;
+        let target = http1.target(&request.url)?;
         let ready = Arc::new(Ready { request, target });
         if known.by_name.len() >= ENDPOINTS {
             known.by_name.clear();

@@ -1,6 +1,6 @@
 //! TLS sessions for deliveries.
 //!
-//! Asked by [`super::plain`] for each new connection of an `https://` endpoint. Which connection that is, and what goes
+//! Asked by [`super::http1`] for each new connection of an `https://` endpoint. Which connection that is, and what goes
 //! over it, is decided there: the promises are those of a connection without TLS. A session trusts the authorities that
 //! it is given, shows no certificate of its own, offers HTTP/1.1 and nothing else, and never sends a request before the
 //! handshake is over.

@@ -17,7 +17,7 @@ use crate::provider::Environment;
 use crate::rng::Seed;
 use crate::secret::{Redactor, Secret};
 
-mod plain;
+mod connections;
 mod tls;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

@@ -57,6 +57,8 @@ const PURE: &[&str] = &[
     "src/scenario/script.rs",
     "src/scenario/judge.rs",
     "src/schedule/timetable.rs",
+    "src/transport/http1/body.rs",
+    "src/transport/http1/head.rs",
 ];
 
 /// What a pure file never names. Sockets are listed one by one, because an address is a value and may be named.

@@ -1,6 +1,6 @@
 //! Connections that rest between two attempts.
 //!
-//! Kept by [`super::Plain`]. The one that rested least is taken first, so that few stay warm and the others run out;
+//! Kept by [`super::Http1`]. The one that rested least is taken first, so that few stay warm and the others run out;
 //! they are dropped after [`IDLE`] by one task that ends itself when nothing rests any more. Nothing in here polls a
 //! connection.
 

@@ -1,4 +1,4 @@
-//! Plain HTTP/1.1 over connections of our own, with TLS below it or without.
+//! HTTP/1.1 over connections of our own, with TLS below it or without.
 //!
 //! Called by [`super::http`] for each attempt.
 //!
@@ -12,8 +12,6 @@
 //! it is still open and silent; one that is not is dropped, and another is taken. It never sends a request of which a
 //! byte may have been written a second time, and never keeps a connection whose answer did not come to its end.
 
-#[cfg(test)]
-mod beside_hyper;
 mod body;
 mod dial;
 mod head;
@@ -21,6 +19,8 @@ mod inbox;
 mod line;
 mod pool;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ use crate::message::ErrorClass;
 pub(super) struct TooMuch;
 
 /// Sends over `http://` and `https://`.
-pub(super) struct Plain {
+pub(super) struct Http1 {
     open: Resolver,
     guarded: Resolver,
     sessions: Sessions,
@@ -57,10 +57,10 @@ pub(super) struct Target {
     guarded: (Place, Arc<Resting>),
 }
 
-impl Plain {
+impl Http1 {
     /// `open` and `guarded` say where connections may go, and `sessions` whom to trust there.
     pub(super) fn new(open: Resolver, guarded: Resolver, sessions: Sessions) -> Self {
-        Plain { open, guarded, sessions, pools: Pools::default() }
+        Http1 { open, guarded, sessions, pools: Pools::default() }
     }
 
     /// The target that `url` names.
