@@ -4,11 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::load_view::View;
+use super::load_view::{Keys, View};
 use super::replay;
 use super::{Context, Exit, Failure, settings};
 use crate::app::run::{Firing, Store, Watchers};
@@ -93,10 +93,13 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
         drain: args.drain,
         stop: stop.clone(),
     }));
-    let view = View::new(cx, &scenario.name, &arrivals, pacing, control.clone(), stop.clone());
+    let interrupts = Arc::new(Notify::new());
+    let keys = Keys { control: control.clone(), stop: stop.clone(), interrupts: interrupts.clone() };
+    let view = View::new(cx, &scenario.name, &arrivals, pacing, keys);
     let watching = Watching { meter: &meter, scenario: &scenario, stage: &stage, stop: &stop };
     let mut found = None;
     let mut stopped = None;
+    let mut interrupted = false;
     let driven = {
         let beside = async {
             tokio::join!(view.show(&meter), async { stopped = watching.stop_when().await }, async {
@@ -106,18 +109,33 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
             });
             std::future::pending::<()>().await;
         };
-        tokio::select! {
-            driven = driving.join_next() => match driven {
-                Some(Ok(driven)) => driven,
-                Some(Err(error)) => return Err(Failure::could_not_run(format!("the driver died: {}", ending(&error)))),
-                None => unreachable_end(),
-            },
-            () = beside => unreachable_end(),
-            _ = tokio::signal::ctrl_c() => { view.clear(); return Ok(Exit::Interrupted) }
+        tokio::pin!(beside);
+        loop {
+            tokio::select! {
+                driven = driving.join_next() => match driven {
+                    Some(Ok(driven)) => break Some(driven),
+                    Some(Err(error)) => return Err(Failure::could_not_run(format!("the driver died: {}", ending(&error)))),
+                    None => break Some(Ok(Driven::default())),
+                },
+                () = &mut beside => {}
+                () = interrupt(&interrupts) => {
+                    if interrupted {
+                        break None;
+                    }
+                    interrupted = true;
+                    stop.cancel();
+                    cx.out.talk("no more journeys arrive; what is under way comes to its end (once more: give it up)");
+                }
+            }
         }
     };
     view.clear();
     let ledger = stage.running.app.outbox.ledger();
+    let Some(driven) = driven else {
+        // The store goes with its directory: it must have ended before.
+        let _ = stage.strike(Duration::ZERO).await;
+        return Ok(Exit::Interrupted);
+    };
     stage.strike(config.server.grace).await.map_err(|fatal| Failure::could_not_run(fatal.to_string()))?;
     let driven = driven.map_err(|error| Failure::could_not_run(error.to_string()))?;
     let mut report = LoadReport {
@@ -138,19 +156,24 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
     set_rates(&mut report, &driven, &population, pacing);
     let (verdict, reason) = judge(&scenario, args.strict, &mut report, driven.refused.as_ref(), stopped);
     let exit = match verdict {
+        _ if interrupted => Exit::Interrupted,
         Verdict::Yes => Exit::Yes,
         Verdict::No => Exit::No,
         Verdict::CouldNotRun => Exit::CouldNotRun,
         Verdict::NoVerdict => Exit::NoVerdict,
     };
+    let reason = if interrupted { format!("interrupted before its end; until then: {reason}") } else { reason };
     (report.exit_code, report.exit_reason) = (exit.code(), reason);
     finish(cx, args, &report)?;
     Ok(exit)
 }
 
-/// The other side only ends with this one.
-fn unreachable_end<T>() -> Result<Driven, T> {
-    Ok(Driven::default())
+/// Waits for SIGINT, or for its key where a view keeps that from being a signal.
+async fn interrupt(key: &Notify) {
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = key.notified() => {}
+    }
 }
 
 /// The scenario of the file, or one that submits every step of the first flow at once.

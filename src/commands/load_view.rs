@@ -1,6 +1,7 @@
 //! What a terminal shows while a load goes on: rates, latency, errors; `+` and `-` turn the rate, `q` ends the arrivals.
 
 use std::io::{IsTerminal as _, stderr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,7 +11,7 @@ use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph, Sparkline};
 use ratatui::{Terminal, TerminalOptions, Viewport};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
@@ -35,13 +36,22 @@ impl Drop for Screen {
     }
 }
 
+/// What its keys do.
+pub(super) struct Keys {
+    /// Turns the rate.
+    pub(super) control: watch::Sender<Control>,
+    /// Ends the arrivals.
+    pub(super) stop: CancellationToken,
+    /// Hears of Ctrl-C, which is no signal meanwhile.
+    pub(super) interrupts: Arc<Notify>,
+}
+
 /// The view of one run.
 pub(super) struct View {
     title: String,
     expected: f64,
     span: Option<Duration>,
-    control: watch::Sender<Control>,
-    stop: CancellationToken,
+    keys: Keys,
     live: bool,
     shown: bool,
 }
@@ -56,20 +66,13 @@ impl Drop for Clearing {
 }
 
 impl View {
-    pub(super) fn new(
-        cx: &Context,
-        title: &str,
-        arrivals: &Arrivals,
-        pacing: Pacing,
-        control: watch::Sender<Control>,
-        stop: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(cx: &Context, title: &str, arrivals: &Arrivals, pacing: Pacing, keys: Keys) -> Self {
         let pace = if let Pacing::Runs(pace) = pacing { Some(pace) } else { None };
         let span = pace.map(|pace| arrivals.span().div_f64(pace));
         let shown = stderr().is_terminal() && cx.out.shows_progress();
         let live = shown && std::io::stdin().is_terminal();
         let title = super::text::clean(title).into_owned();
-        View { title, expected: arrivals.expected(), span, control, stop, live, shown }
+        View { title, expected: arrivals.expected(), span, keys, live, shown }
     }
 
     /// Draws until dropped; returns at once where nobody looks.
@@ -111,9 +114,9 @@ impl View {
                     match key.code {
                         KeyCode::Char('+') => self.turn(TURN),
                         KeyCode::Char('-') => self.turn(1.0 / TURN),
-                        KeyCode::Char('q') => self.stop.cancel(),
+                        KeyCode::Char('q') => self.keys.stop.cancel(),
                         // Raw mode keeps the signal from being sent.
-                        _ if interrupted => self.stop.cancel(),
+                        _ if interrupted => self.keys.interrupts.notify_one(),
                         _ => {}
                     }
                 }
@@ -125,7 +128,7 @@ impl View {
     }
 
     fn turn(&self, by: f64) {
-        self.control.send_modify(|control| control.faster = (control.faster * by).clamp(0.01, 100.0));
+        self.keys.control.send_modify(|control| control.faster = (control.faster * by).clamp(0.01, 100.0));
     }
 
     fn draw(&self, frame: &mut ratatui::Frame<'_>, at: &Snapshot) {
@@ -145,7 +148,7 @@ impl View {
             Line::from(format!(
                 "rate      {:.1} journeys/s asked (x{:.2}), {} started, {} accepted in the last second",
                 last.asked,
-                self.control.borrow().faster,
+                self.keys.control.borrow().faster,
                 last.started,
                 last.delivered
             )),

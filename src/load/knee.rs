@@ -10,6 +10,8 @@ const SLOWER: f64 = 2.0;
 const REFUSED: f64 = 0.01;
 /// Or when less than this share of what was asked for is started.
 const KEPT: f64 = 0.95;
+/// Arrivals are drawn: a step has fewer than were expected by so many standard deviations once in ten thousand times.
+const DRAWN: f64 = 3.7;
 /// What takes less than this is fast, however much faster it was before, in milliseconds.
 const FAST_MS: f64 = 5.0;
 
@@ -40,7 +42,7 @@ impl Search {
             format!("{:.1} % were refused at {rate:.0} journeys/s", refused * 100.0)
         } else if p99 > (first * SLOWER).max(FAST_MS) {
             format!("the 99th percentile went from {first:.1} ms to {p99:.1} ms at {rate:.0} journeys/s")
-        } else if (started as f64) < KEPT * rate * length {
+        } else if (started as f64) < at_least(rate * length) {
             format!("this machine started only {:.0} of {rate:.0} journeys/s", started as f64 / length)
         } else {
             self.knee.rate = rate;
@@ -55,6 +57,11 @@ impl Search {
     pub fn found(self) -> Knee {
         self.knee
     }
+}
+
+/// How many of so many expected arrivals start where nothing holds them up.
+fn at_least(expected: f64) -> f64 {
+    KEPT * expected - DRAWN * expected.sqrt()
 }
 
 #[cfg(test)]
@@ -85,8 +92,17 @@ mod tests {
             search.found().reason
         };
         assert_eq!(ends(seconds(100, 1.0, 5)), "1.2 % were refused at 100 journeys/s");
-        assert!(ends(seconds(90, 1.0, 0)).starts_with("this machine started only 90"));
+        assert!(ends(seconds(70, 1.0, 0)).starts_with("this machine started only 70"));
         assert!(ends(vec![Second::default(); 6]).starts_with("100.0 % were refused"));
+    }
+
+    #[test]
+    fn that_fewer_were_drawn_is_not_this_machines_limit() {
+        for (rate, started) in [(20.0, 17), (101.0, 93), (1_000.0, 930)] {
+            let step = Search::default().step(rate, &seconds(started, 1.0, 0));
+            assert_eq!(step, Some(1.5), "{started} of {rate}");
+        }
+        assert_eq!(Search::default().step(10_000.0, &seconds(9_300, 1.0, 0)), None);
     }
 
     #[test]

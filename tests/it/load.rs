@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use understudy::clock::Stopwatch;
 use understudy::report::LoadReport;
 
-use crate::support::program::{Ended, run};
+use crate::support::program::{Ended, Program, run, understudy};
+use crate::support::server::DEADLINE;
 use crate::support::sink::{Answer, Sink};
 
 const FLOW: &str = "seed = 7\n[[flow]]\nid = \"onboarding\"\nsteps = [{ id = \"1\", type = \"Document\" }]\n\
@@ -295,4 +296,32 @@ fn the_knee_of_a_receiver_is_found_by_turning_the_rate_up() {
     assert!(knee.rate < 100.0 && !knee.reason.is_empty(), "it cannot keep more than sixty-six: {knee:?}");
     assert!(knee.tried.windows(2).all(|pair| (pair[1].0 / pair[0].0 - 1.5).abs() < 1e-6), "step by step: {knee:?}");
     assert_eq!(knee.tried[0].0, 20.0);
+}
+
+#[test]
+fn an_interrupted_load_reports_what_it_did_and_a_second_interrupt_gives_up() {
+    let begun = |sink: &Sink, dir: &Path| {
+        configured(dir, "");
+        let mut command = understudy(dir);
+        command.args(["load", "--rate", "40", "--for", "10m", "--to", &sink.url("/"), "--report", "json=report.json"]);
+        let loading = Program::start(command);
+        assert!(sink.await_count(5, DEADLINE).is_ok(), "it is under way");
+        loading.signal("INT");
+        loading
+    };
+    let (sink, dir) = (Sink::statuses(&[200]), tempfile::tempdir().expect("a directory"));
+    let ended = begun(&sink, dir.path()).end().with_code(130);
+    assert!(ended.stderr.contains("comes to its end") && !ended.stderr.contains("ERROR"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("interrupted before its end"), "{}", ended.stdout);
+    let saved = std::fs::read_to_string(dir.path().join("report.json")).expect("a report");
+    let report: LoadReport = serde_json::from_str(&saved).expect("a report");
+    adds_up(&report, &sink);
+    assert_eq!((report.exit_code, report.ledger.deliveries.accepted), (130, report.ledger.deliveries.delivered));
+
+    let (sink, dir) = (Sink::start(|_| Answer::Hang), tempfile::tempdir().expect("a directory"));
+    let loading = begun(&sink, dir.path());
+    loading.await_stderr(|line| line.contains("comes to its end").then_some(()));
+    loading.signal("INT");
+    let ended = loading.end().with_code(130);
+    assert!(!ended.stderr.contains("ERROR") && !dir.path().join("report.json").exists(), "{}", ended.stderr);
 }
