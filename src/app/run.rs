@@ -27,12 +27,15 @@ use crate::delivery::news::Newsroom;
 use crate::delivery::shell::{INPUTS, Shell, StopTokens};
 use crate::delivery::tally::Tally;
 use crate::message::Endpoint;
-use crate::outbox::{MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
+use crate::outbox::{MemoryOutbox, Note, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
 use crate::schedule::Job;
 use crate::secret::{Redactor, ending};
 use crate::transport::{HttpSettings, HttpTransport, MailSettings, MailTransport, Mailer, Transport};
+
+/// The note that says whose journeys a store has.
+const PROVIDER: &str = "provider";
 
 /// Where journeys, messages and deliveries are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +127,19 @@ pub enum BootError {
     /// The store, once it was open.
     #[error("{0}")]
     Read(OutboxError),
+    /// The store is that of another provider, whose journeys are not these.
+    #[error(
+        "the journeys in {path} are of {found}, and this configuration plays {asked}; name another --data-dir, or write \
+         provider = \"{found}\""
+    )]
+    OtherProvider {
+        /// The store.
+        path: String,
+        /// Whose it is.
+        found: String,
+        /// Who is to be played.
+        asked: ProviderKind,
+    },
     /// The secrets of webhooks that were made through the API.
     #[error("cannot read the secrets of webhooks: {0}; mend the file, or remove it and make its webhooks again")]
     Vault(std::io::Error),
@@ -190,6 +206,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
 /// [`BootError`] when the outbox cannot be read.
 pub async fn start_in(parts: Parts, world: World) -> Result<Running, BootError> {
     let World { outbox, transport, mailer } = world;
+    belongs_to(parts.provider, &*outbox, &parts.store).await?;
     let last = outbox.last_instant().max(kept_position(&*outbox).map_err(BootError::Read)?);
     let clock = Arc::new(clock(parts.clock, parts.start, last));
     let endpoints = Endpoints::default();
@@ -305,9 +322,6 @@ impl Running {
     /// [`Fatal`] when a task failed on the way.
     pub async fn shutdown(mut self, grace: Duration) -> Result<(), Fatal> {
         self.stop.stop_claiming.cancel();
-        if self.app.clock.mode() != ClockMode::Real {
-            self.app.keep_position().await;
-        }
         let mut result = Ok(());
         let deadline = real_sleep(grace);
         tokio::pin!(deadline);
@@ -330,6 +344,8 @@ impl Running {
             () = self.app.writes.wait() => {}
             () = &mut deadline, if !deadline.is_elapsed() => {}
         }
+        // Also of a clock that runs as the machine's does: it may have been moved ahead of that.
+        self.app.keep_position().await;
         let closed = self.app.outbox.close().await;
         result.and(closed.map_err(Fatal::Outbox))
     }
@@ -345,6 +361,25 @@ async fn open(store: &Store) -> Result<Arc<dyn Outbox>, OpenError> {
                 Ok(outbox) => Ok(Arc::new(outbox?)),
                 Err(error) => Err(OpenError::Damaged { path: "the store".to_owned(), detail: error.to_string() }),
             }
+        }
+    }
+}
+
+/// A store is one provider's for good: its journeys mean nothing to another.
+async fn belongs_to(provider: ProviderKind, outbox: &dyn Outbox, store: &Store) -> Result<(), BootError> {
+    let kept = outbox.notes(PROVIDER).map_err(BootError::Read)?;
+    match kept.first().map(|(_, value)| String::from_utf8_lossy(value).into_owned()) {
+        Some(found) if found != provider.as_str() => {
+            let path = match store {
+                Store::Sled { path, .. } => path.display().to_string(),
+                Store::Memory => "memory".to_owned(),
+            };
+            Err(BootError::OtherProvider { path, found, asked: provider })
+        }
+        Some(_) => Ok(()),
+        None => {
+            let note = Note { name: PROVIDER.to_owned(), value: Some(provider.as_str().into()) };
+            outbox.keep_note(note).await.map_err(BootError::Read)
         }
     }
 }

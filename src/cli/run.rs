@@ -44,7 +44,7 @@ pub struct ReplayArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// Write a report; may be given again. Kinds: json, junit, html, md, har
+    /// Write a report; may be given again. Kinds: json, junit, md
     #[arg(long = "report", value_name = "KIND=PATH")]
     pub reports: Vec<ReportTarget>,
 

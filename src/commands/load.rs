@@ -187,7 +187,7 @@ fn scenario(cx: &Context, args: &LoadArgs, config: &Config) -> Result<Scenario, 
             .help("write understudy load --rate 50 --for 1m, or name a *.journey.toml"));
     }
     let Some(flow) = config.flows.first() else {
-        return Err(Failure::bad_usage("no flow is configured").help("add a [[flow]] to webhooks.toml"));
+        return Err(Failure::bad_usage("no flow is configured").help("add a [[flow]] to the configuration"));
     };
     let lines: Vec<String> = match flow {
         crate::provider::Flow::Idwise(flow) => {

@@ -42,10 +42,10 @@ const WATCHED: usize = 1_024;
 /// A file that is wrong, a target or a store that cannot be used.
 pub(super) async fn run(cx: &Context, args: &ReplayArgs) -> Result<Exit, Failure> {
     let config = settings::load(cx, &settings::overrides(cx))?;
-    if let Some(later) = args.reports.iter().find(|target| target.kind != ReportKind::Json) {
+    if let Some(later) = args.reports.iter().find(|of| matches!(of.kind, ReportKind::Html | ReportKind::Har)) {
         let path = later.path.display();
         return Err(Failure::bad_usage(format!("the report to {path} is of a kind that is not available yet"))
-            .help("write --report json=PATH"));
+            .help("kinds of replay are json, junit and md"));
     }
     let scenarios = read_all(cx, &config, &args.files)?;
     let plays = async {
@@ -348,7 +348,12 @@ fn finish(cx: &Context, args: &ReplayArgs, reports: Vec<Report>) -> Result<Exit,
     let json = serde_json::to_value(&report)
         .map_err(|error| Failure::could_not_run(format!("cannot write the report: {error}")))?;
     for target in &args.reports {
-        std::fs::write(&target.path, format!("{json:#}\n"))
+        let text = match target.kind {
+            ReportKind::Junit => report.junit().map_err(Failure::could_not_run)?,
+            ReportKind::Md => report.markdown(),
+            ReportKind::Json | ReportKind::Html | ReportKind::Har => format!("{json:#}\n"),
+        };
+        std::fs::write(&target.path, text)
             .map_err(|error| Failure::could_not_run(format!("cannot write {}: {error}", target.path.display())))?;
     }
     match cx.out.format() {

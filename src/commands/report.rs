@@ -48,7 +48,7 @@ pub(super) fn save(targets: &[ReportTarget], report: &LoadReport) -> Result<(), 
             ReportKind::Junit => write::junit(report).map_err(Failure::could_not_run)?,
             ReportKind::Har => {
                 return Err(Failure::bad_usage("a load has no HAR: it keeps no single request")
-                    .help("replay has one; kinds of load are json, junit, html and md"));
+                    .help("kinds of load are json, junit, html and md"));
             }
         };
         std::fs::write(&target.path, text)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{Attempt, Delivery};
 use crate::outbox::Ledger;
-use crate::report::Figures;
+use crate::report::{Figures, judged};
 use crate::rng::Seed;
 use crate::scenario::judge::{Holds, Judged, Played};
 
@@ -99,6 +99,45 @@ impl Report {
         }
         sum.scenarios = reports;
         Some(sum)
+    }
+}
+
+impl Report {
+    /// For a CI server: a suite for each scenario.
+    ///
+    /// # Errors
+    /// When it cannot be written, which only memory can be to blame for.
+    pub fn junit(&self) -> Result<String, String> {
+        let suite = |report: &Report| {
+            let outcome = (report.exit_code, report.exit_reason.as_str());
+            judged::suite(&report.name, &report.expectations, outcome, Duration::ZERO)
+        };
+        judged::suites("understudy replay", self.each().iter().map(suite))
+    }
+
+    /// For a pull request: a section for each scenario.
+    pub fn markdown(&self) -> String {
+        let section = |report: &Report| {
+            let d = &report.ledger.deliveries;
+            format!(
+                "# {}\n\n{}; {} journeys, {} events, {} of {} deliveries delivered in {} attempts, seed {}.\n{}",
+                judged::cell(&report.name),
+                judged::cell(&report.exit_reason),
+                report.journeys,
+                report.ledger.events,
+                d.delivered,
+                d.accepted,
+                report.ledger.attempts,
+                report.seed,
+                judged::required(&report.expectations)
+            )
+        };
+        self.each().iter().map(section).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The scenarios that it is of.
+    fn each(&self) -> &[Report] {
+        if self.scenarios.is_empty() { std::slice::from_ref(self) } else { &self.scenarios }
     }
 }
 

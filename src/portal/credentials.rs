@@ -20,6 +20,8 @@ pub(super) fn auth(reading: &mut Reading<'_>, table: &Section, provider: Provide
     let mut complete = true;
     for key in ["username", "password", "token", "secret"] {
         match (keys.contains(&key), table.item(key).is_some()) {
+            // What is wrong with it was said where it was read.
+            (true, false) if table.given(key) => complete = false,
             (true, false) => {
                 let help = Some(format!(
                     "auth of type {kind:?} has {}",

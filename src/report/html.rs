@@ -3,7 +3,8 @@
 use plotters::prelude::*;
 use plotters::style::RGBColor;
 
-use crate::report::write::{ledger, ms, rows, word};
+use crate::report::judged::word;
+use crate::report::write::{ledger, ms, rows};
 use crate::report::{LoadReport, Part};
 use crate::scenario::judge::Holds;
 

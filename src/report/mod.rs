@@ -2,6 +2,7 @@
 
 mod figures;
 mod html;
+pub mod judged;
 pub mod load;
 pub mod write;
 

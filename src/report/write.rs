@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
-
+use super::judged::{cell, required, suite, suites, word};
 use crate::report::{Figures, LoadReport, Part};
-use crate::scenario::judge::Holds;
 
 /// For a terminal.
 pub fn text(report: &LoadReport) -> String {
@@ -53,7 +51,6 @@ pub fn text(report: &LoadReport) -> String {
 
 /// For a pull request.
 pub fn markdown(report: &LoadReport) -> String {
-    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
     let mut said = format!(
         "# {}\n\n{}, {} journeys in {:.1} s, seed {}, clock {}.\n\n",
         cell(&report.name),
@@ -78,17 +75,7 @@ pub fn markdown(report: &LoadReport) -> String {
     if let Some(knee) = &report.knee {
         said.push_str(&format!("\nKnee: {:.0} journeys/s ({}).\n", knee.rate, cell(&knee.reason)));
     }
-    if !report.expectations.is_empty() {
-        said.push_str("\n| required | | seen |\n|---|---|---|\n");
-        for judged in &report.expectations {
-            said.push_str(&format!(
-                "| `{}` | {} | {} |\n",
-                cell(&judged.name),
-                word(judged.verdict),
-                cell(&judged.detail)
-            ));
-        }
-    }
+    said.push_str(&required(&report.expectations));
     said
 }
 
@@ -97,32 +84,9 @@ pub fn markdown(report: &LoadReport) -> String {
 /// # Errors
 /// When it cannot be written, which only memory can be to blame for.
 pub fn junit(report: &LoadReport) -> Result<String, String> {
-    let mut suite = TestSuite::new(report.name.clone());
-    for judged in &report.expectations {
-        let status = match judged.verdict {
-            Holds::Pass => TestCaseStatus::success(),
-            Holds::Fail => failed(&judged.detail),
-            Holds::Unproven => {
-                let mut status = TestCaseStatus::skipped();
-                status.set_message(judged.detail.clone());
-                status
-            }
-        };
-        suite.add_test_case(TestCase::new(judged.name.clone(), status));
-    }
-    let status = if report.exit_code == 0 { TestCaseStatus::success() } else { failed(&report.exit_reason) };
-    let mut run = TestCase::new("the run", status);
-    run.set_time(Duration::try_from_secs_f64(report.took_s).unwrap_or_default());
-    suite.add_test_case(run);
-    let mut all = Junit::new("understudy load");
-    all.add_test_suite(suite);
-    all.to_string().map_err(|error| error.to_string())
-}
-
-fn failed(why: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_message(why);
-    status
+    let took = Duration::try_from_secs_f64(report.took_s).unwrap_or_default();
+    let outcome = (report.exit_code, report.exit_reason.as_str());
+    suites("understudy load", [suite(&report.name, &report.expectations, outcome, took)])
 }
 
 /// Two results side by side: the second of the first.
@@ -198,12 +162,4 @@ pub(super) fn ledger(report: &LoadReport) -> String {
         report.ledger.attempts,
         report.ledger.mails.accepted,
     )
-}
-
-pub(super) fn word(holds: Holds) -> &'static str {
-    match holds {
-        Holds::Pass => "pass",
-        Holds::Fail => "FAIL",
-        Holds::Unproven => "unproven",
-    }
 }

@@ -156,6 +156,24 @@ fn a_failed_expectation_is_exit_1_and_the_worst_of_several_files_counts() {
     let healthy = Sink::statuses(&[200]);
     let both = run(dir.path(), &["replay", &plain, &dead, "--to", &healthy.url("/")]).with_code(1);
     assert!(both.stdout.contains("2 scenarios, 1 failed"), "{}", both.stdout);
+
+    let written = ["--report", "junit=r.xml", "--report", "md=r.md", "--report", "json=r.json"];
+    let url = healthy.url("/");
+    let both = [&["replay", &plain, &dead, "--to", &url][..], &written].concat();
+    run(dir.path(), &both).with_code(1);
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).expect("a report");
+    let report: Value = serde_json::from_str(&read("r.json")).expect("a report");
+    let expected: Vec<_> = report["expectations"].as_array().expect("a list").iter().collect();
+    let failed = expected.iter().filter(|judged| judged["verdict"] == "fail").count();
+    let (junit, markdown) = (read("r.xml"), read("r.md"));
+    // One more test for each scenario, the run itself, which fails with any of its own.
+    assert_eq!(junit.matches("<testsuite ").count(), 2, "{junit}");
+    assert_eq!(junit.matches("<testcase ").count(), expected.len() + 2, "{junit}");
+    assert_eq!((junit.matches("<failure").count(), failed > 0), (failed + 1, true), "{junit}");
+    assert_eq!(markdown.matches("| FAIL |").count(), failed, "{markdown}");
+    assert_eq!(markdown.lines().filter(|line| line.starts_with("# ")).count(), 2, "{markdown}");
+    let later = run(dir.path(), &["replay", &plain, "--report", "har=r.har"]).with_code(2);
+    assert!(later.stderr.contains("json, junit and md"), "{}", later.stderr);
 }
 
 #[test]

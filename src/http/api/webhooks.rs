@@ -138,7 +138,7 @@ pub(in crate::http) fn refusal(error: WebhookError) -> Problem {
     match error {
         WebhookError::Unknown(name) => Problem::not_found(format!("there is no webhook {name:?}")),
         WebhookError::Configured(name) => {
-            conflict("configured", format!("the webhook {name:?} is the configuration's: change it in webhooks.toml"))
+            conflict("configured", format!("the webhook {name:?} is the configuration's: change it in its file"))
         }
         WebhookError::Taken(name) => conflict("taken", format!("there is a webhook {name:?} already")),
         WebhookError::Wrong(complaints) => {

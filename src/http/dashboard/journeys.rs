@@ -71,7 +71,7 @@ fn start_form(visit: &Visit) -> Markup {
         section.card aria-labelledby="start-title" {
             h2 #start-title { "Start a journey" }
             @if flows.is_empty() {
-                p { "There is no flow to start: add a " code { "[[flow]]" } " to webhooks.toml and save it." }
+                p { "There is no flow to start: add a " code { "[[flow]]" } " to the configuration's file and save it." }
             } @else {
                 form.row method="post" action="/journeys" #start-journey {
                     (select("flow", "flow", "Flow", &flows, ""))

@@ -32,7 +32,7 @@ pub(super) fn list(visit: &Visit) -> Result<Response, Trouble> {
         div.actions { a.button.primary href="/webhooks/new" { "Add webhook" } }
         div #webhooks data-live {
             @if all.is_empty() {
-                (empty("No webhooks yet: events are made, and nobody is told.", &html! { p { a href="/webhooks/new" { "Add one" } ", or a " code { "[[webhook]]" } " in webhooks.toml." } }))
+                (empty("No webhooks yet: events are made, and nobody is told.", &html! { p { a href="/webhooks/new" { "Add one" } ", or a " code { "[[webhook]]" } " in the configuration's file." } }))
             } @else {
                 div.scroll {
                     table.cards {
@@ -182,7 +182,7 @@ fn settings(desk: &Desk, endpoint: &Endpoint) -> Markup {
             div { dt { "Success" } dd { @if endpoint.success == Success::Any2xx { "any 2xx" } @else { "exactly 200" } } }
             div { dt { "At once" } dd { (endpoint.max_in_flight) } }
             div { dt { "Order" } dd { @if endpoint.ordered { "per journey" } @else { "none" } } }
-            div { dt { "Defined" } dd { @if desk.app.is_made(&endpoint.name) { "here or through the API" } @else { "in webhooks.toml: change it there and save" } } }
+            div { dt { "Defined" } dd { @if desk.app.is_made(&endpoint.name) { "here or through the API" } @else { "in the configuration's file: change it there and save" } } }
         }
     }
 }

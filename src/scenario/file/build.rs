@@ -217,8 +217,8 @@ fn chosen_flow(reading: &mut Reading<'_>, journey: &Section, own: &[Flow], confi
         let known: Vec<&str> = own.iter().chain(configured).map(Flow::id).collect();
         let help = match nearest(id, known.iter().copied()) {
             Some(near) => format!("did you mean {near:?}?"),
-            None if known.is_empty() => "add a [[flow]] to webhooks.toml, or to this file".to_owned(),
-            None => format!("there is {}; add a [[flow]] to webhooks.toml, or to this file", listed(known)),
+            None if known.is_empty() => "add a [[flow]] to the configuration, or to this file".to_owned(),
+            None => format!("there is {}; add a [[flow]] to the configuration, or to this file", listed(known)),
         };
         reading.complain_of(journey, "flow", format!("there is no flow {id:?}"), Some(help));
     }

@@ -1,8 +1,10 @@
 //! A restart goes on where the server stopped: ids stay, numbers do not repeat, and what is owed is still owed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
+use understudy::clock::{Stopwatch, Timestamp};
 
 use crate::support::server::Server;
 use crate::support::sink::Sink;
@@ -74,6 +76,39 @@ fn a3_s1_after_a_restart_with_an_earlier_clock_time_goes_on_where_the_store_has_
     advance(&server, "10m");
     settled(&server, &event, 2);
     ledger(&server);
+}
+
+#[test]
+fn s1_a_clock_that_was_moved_ahead_goes_on_from_where_it_stood_at_the_end() {
+    let sink = Sink::statuses(&[200]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &at("mode = \"real\"", &sink));
+    advance(&server, "1d");
+    let now = |server: &Server| -> Timestamp {
+        ok(server, "/api/v1/clock")["now"].as_str().expect("an instant").parse().expect("an instant")
+    };
+    // Nothing happens meanwhile that a store would remember.
+    let (first, waiting) = (now(&server), Stopwatch::start());
+    while now(&server).since(first) < Duration::from_millis(300) {
+        assert!(waiting.elapsed() < crate::support::server::DEADLINE, "the clock runs");
+    }
+    let last = now(&server);
+    assert_eq!(server.terminate().code(), Some(0));
+    let server = Server::start(dir.path(), &at("mode = \"real\"", &sink));
+    assert!(now(&server) >= last, "{} is before {last}", now(&server));
+}
+
+#[test]
+fn a_store_of_one_provider_is_not_played_as_another() {
+    let dir = tempfile::tempdir().expect("a directory");
+    assert_eq!(Server::start(dir.path(), "").terminate().code(), Some(0));
+    let refused = Server::launch(Server::command(dir.path(), "provider = \"qoreid\"\n")).map(drop);
+    let ended = refused.expect_err("it does not start");
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    for said in ["are of idwise", "plays qoreid", "--data-dir", "provider = \"idwise\""] {
+        assert!(ended.stderr.contains(said), "{said} in {}", ended.stderr);
+    }
+    assert_eq!(Server::start(dir.path(), "").terminate().code(), Some(0), "it is as it was");
 }
 
 #[test]
