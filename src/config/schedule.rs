@@ -8,6 +8,11 @@ use crate::reader::nearest::nearest;
 use crate::reader::{Reading, Section};
 use crate::schedule::{Job, Timetable, TimetableError, Work, zones};
 
+/// A pattern that can be read.
+const EVERY_DAY: &str = "0 0 0 * * *";
+
+const FORM: &str = "write second minute hour day month weekday, like \"0 0 2 * * *\" for two o'clock every day";
+
 /// All jobs of the document.
 pub(super) fn jobs(reading: &mut Reading<'_>, root: &Section, provider: ProviderKind) -> Vec<Job> {
     let mut jobs: Vec<Job> = Vec::new();
@@ -46,24 +51,31 @@ fn name(reading: &mut Reading<'_>, section: &Section, others: &[Job]) -> Option<
 
 fn timetable(reading: &mut Reading<'_>, section: &Section) -> Option<Timetable> {
     let (cron, zone) = (section.text("cron")?, section.text("timezone")?);
-    Timetable::parse(cron, zone)
-        .map_err(|error| {
-            let form = "write second minute hour day month weekday, like \"0 0 2 * * *\" for two o'clock every day";
-            let (key, help) = match &error {
-                TimetableError::Fields(5) => ("cron", format!("put the second before it: \"0 {cron}\"")),
-                TimetableError::Fields(_) | TimetableError::Pattern(_) => ("cron", form.to_owned()),
-                TimetableError::Never => ("cron", "choose a day that the month has, or L for its last one".to_owned()),
-                TimetableError::Zone(name) => (
-                    "timezone",
-                    match nearest(name, zones()) {
-                        Some(zone) => format!("did you mean {zone:?}?"),
-                        None => "write \"UTC\", or a name like \"Europe/Zurich\"".to_owned(),
-                    },
-                ),
-            };
-            reading.complain_of(section, key, format!("{key:?} cannot be read: {error}"), Some(help));
-        })
-        .ok()
+    let error = match Timetable::parse(cron, zone) {
+        Ok(timetable) => return Some(timetable),
+        Err(error) => error,
+    };
+    // Everything that is wrong comes at once: a pattern that cannot be read hides no zone.
+    let zone = match error {
+        TimetableError::Zone(_) => None,
+        _ => Timetable::parse(EVERY_DAY, zone).err(),
+    };
+    for error in [Some(error), zone].into_iter().flatten() {
+        let (key, help) = match &error {
+            TimetableError::Fields(5) => ("cron", format!("put the second before it: \"0 {cron}\"")),
+            TimetableError::Fields(_) | TimetableError::Pattern(_) => ("cron", FORM.to_owned()),
+            TimetableError::Never => ("cron", "choose a day that the month has, or L for its last one".to_owned()),
+            TimetableError::Zone(name) => (
+                "timezone",
+                match nearest(name, zones()) {
+                    Some(zone) => format!("did you mean {zone:?}?"),
+                    None => "write \"UTC\", or a name like \"Europe/Zurich\"".to_owned(),
+                },
+            ),
+        };
+        reading.complain_of(section, key, format!("{key:?} cannot be read: {error}"), Some(help));
+    }
+    None
 }
 
 fn work(reading: &mut Reading<'_>, section: &Section) -> Option<Work> {
