@@ -29,9 +29,12 @@ use crate::clock::Timestamp;
 use crate::outbox::record::{Frame, FrameKey, Place};
 use mark::Mark;
 use opened::Opened;
-pub(in crate::outbox) use opened::{WRITERS_PATIENCE, patiently};
-pub(in crate::outbox) use recover::open;
+pub(in crate::outbox) use opened::{WRITERS_PATIENCE, is_no_descriptor, patiently};
+pub(in crate::outbox) use recover::{is_untouched, open};
 use segment::{HEADER, Span, Summary};
+
+/// This share of a segment is worth a file of its own.
+const WORTH: u32 = 32;
 
 /// Why the archive could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -259,6 +262,13 @@ impl Appender {
     /// Starts another segment when this one is full; nothing may be gathered yet.
     pub(in crate::outbox) fn rotate_when_full(&mut self) -> io::Result<()> {
         if self.length >= self.limit { self.rotate() } else { Ok(()) }
+    }
+
+    /// Starts another segment when nothing in this one or before is younger than `horizon`, so that all of it can go. Not
+    /// sooner than a share of a segment is written: many small ones would come of it. Nothing may be gathered yet.
+    pub(in crate::outbox) fn rotate_when_over(&mut self, horizon: Timestamp) -> io::Result<()> {
+        let over = self.summary.newest < horizon && self.archive.oldest_to_keep(horizon, None) == self.segment;
+        if over && self.length >= self.limit / WORTH { self.rotate() } else { Ok(()) }
     }
 
     /// The bytes that were pushed and not written yet.

@@ -31,7 +31,7 @@ use crate::ids::{DeliveryId, EventId, JourneyId};
 use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message};
 
 /// The format of the whole store.
-pub(in crate::outbox) const FORMAT: u32 = 6;
+pub(in crate::outbox) const FORMAT: u32 = 7;
 /// The version of each value.
 const VERSION: u8 = 1;
 

@@ -9,16 +9,21 @@
 //!   commit, settle, redeliver, cancel --> queue --> writer: check each in order -> archive, sync
 //!                                                           -> publish (table, lanes, counts) -> answer all
 //!                                         follower: what the table is ahead -> tree, sync
+//!                                                   a tree of next to nothing -> another tree, in its place
 //!   claim, release, horizon, ledger ---> Live (one mutex) + the table
 //!   journey, event, delivery, mail, lists ---> the table, the archive
 //! ```
 
 mod draft;
+mod failure;
+mod files;
 mod follow;
+mod home;
 mod known;
 mod lists;
 mod live;
 mod read;
+mod rebuild;
 mod recent;
 mod recover;
 mod shared;
@@ -61,11 +66,18 @@ pub struct SledSettings {
     pub retention: Duration,
     /// An archive segment is closed when it has so many bytes; 64 KiB to 128 MiB.
     pub segment_bytes: u32,
+    /// A tree whose files take so many bytes of the disk, and that holds next to nothing, is written anew.
+    pub rebuild_bytes: u64,
 }
 
 impl Default for SledSettings {
     fn default() -> Self {
-        SledSettings { cache_bytes: 4 << 20, retention: Duration::from_secs(30 * 86_400), segment_bytes: 32 << 20 }
+        SledSettings {
+            cache_bytes: 4 << 20,
+            retention: Duration::from_secs(30 * 86_400),
+            segment_bytes: 32 << 20,
+            rebuild_bytes: 4 << 20,
+        }
     }
 }
 
@@ -85,11 +97,11 @@ impl SledOutbox {
     /// [`OpenError::Locked`] while another process has it; [`OpenError::Damaged`] when it holds less than was
     /// acknowledged, or cannot be read; [`OpenError::Format`] when another version wrote it; [`OpenError::Io`].
     pub fn open(dir: &Path, settings: SledSettings) -> Result<SledOutbox, OpenError> {
-        let Opened { core, archive, meta, known, files } = recover::open(dir, &settings)?;
+        let Opened { core, archive, meta, known, upkeep } = recover::open(dir, &settings)?;
         let core = Arc::new(core);
         let (queue, items) = mpsc::channel(writer::QUEUE);
         let io = |error: std::io::Error| OpenError::Io { path: dir.display().to_string(), detail: error.to_string() };
-        let follower = Follower::start(core.clone(), files).map_err(io)?;
+        let follower = Follower::start(core.clone(), upkeep).map_err(io)?;
         let writer = writer::Writer::new(core.clone(), archive, meta, known, follower, settings.retention);
         let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || writer.run(items));
         Ok(SledOutbox { core, queue: Some(queue), writer: Some(thread.map_err(io)?) })

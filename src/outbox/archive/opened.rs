@@ -101,7 +101,8 @@ pub(in crate::outbox) fn patiently<T>(within: Duration, mut open: impl FnMut() -
     }
 }
 
-fn is_no_descriptor(error: &io::Error) -> bool {
+/// Whether it says that the process, or the system, has no descriptor left.
+pub(in crate::outbox) fn is_no_descriptor(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code))
 }
 

@@ -15,10 +15,13 @@ use super::segment::{self, HEADER, Index, Summary};
 use super::{Appender, Archive, ArchiveError, Shelf};
 use crate::outbox::record::{Frame, Meta, Place};
 
+/// Segments count from here.
+const FIRST: u32 = 1;
+
 /// Hears of a batch that the tree does not have, in order: the state after it, and what it changes.
 pub(in crate::outbox) type Tell<'a> = &'a mut dyn FnMut(Meta, Vec<(Bytes, Option<Bytes>)>);
 
-/// The archive of a store whose tree says `meta`; `None` for a fresh store.
+/// The archive of a store whose tree says `meta`; `None` for a fresh store, of which [`is_untouched`] must hold.
 pub(in crate::outbox) fn open(
     dir: &Path,
     meta: Option<&Meta>,
@@ -29,15 +32,29 @@ pub(in crate::outbox) fn open(
         Some(meta) => recover(dir, meta, limit, tell),
         None => {
             fs::create_dir_all(dir)?;
-            for number in numbers(dir)? {
-                if fs::metadata(segment::path(dir, number))?.len() > u64::from(HEADER) {
-                    return Err(ArchiveError::Damaged("the archive holds data, but the tree is empty".into()));
-                }
-            }
-            let file = segment::create(dir, 1)?;
-            let active = Active { number: 1, file, summary: Summary::empty(), latest: HashMap::new() };
+            let file = segment::create(dir, FIRST)?;
+            let active = Active { number: FIRST, file, summary: Summary::empty(), latest: HashMap::new() };
             Ok(shelve(dir, BTreeMap::new(), active, Mark::create(dir)?, limit))
         }
+    }
+}
+
+/// Whether nothing was ever written to the archive in `dir`, if there is one: a start that was cut short left no more than
+/// an empty first segment and a mark that says so.
+pub(in crate::outbox) fn is_untouched(dir: &Path) -> io::Result<bool> {
+    if !dir.is_dir() {
+        return Ok(true);
+    }
+    for number in numbers(dir)? {
+        if number != FIRST || fs::metadata(segment::path(dir, number))?.len() > u64::from(HEADER) {
+            return Ok(false);
+        }
+    }
+    match Mark::open(dir) {
+        Ok((_, marked)) => Ok(marked == 0),
+        // None, or one that was not finished.
+        Err(ArchiveError::Damaged(_)) => Ok(true),
+        Err(ArchiveError::Io(error)) => Err(error),
     }
 }
 

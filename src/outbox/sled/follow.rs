@@ -1,22 +1,19 @@
-//! The thread in which the tree follows the archive, and with it what the disk does for that.
+//! The thread in which the tree follows the archive, and with it what the disk does for that. While nobody waits for it, it
+//! sees that the tree stays small.
 //!
 //! It lets changes gather for a while, for most rows come and go in less and a journey changes several times, and
 //! then tells the tree all of them at once. What it has not told yet is in the archive: the next start finds it there.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Core;
+use super::rebuild::Upkeep;
 use super::tree::said;
 use crate::outbox::OutboxError;
-use crate::outbox::archive::{WRITERS_PATIENCE, patiently, segment};
 use crate::outbox::record::{self, Meta, keys};
 
 /// Changes gather for so long.
@@ -25,51 +22,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const FULL: usize = 8 << 20;
 /// With so many the writer waits until the tree was told of some.
 const TOO_FAR: usize = 16 << 20;
-
-/// sled's files, opened once more: its own flush is no durability point.
-#[derive(Debug)]
-pub(super) struct TreeFiles {
-    db: File,
-    /// A page that holds several large values goes to a file of its own here, which `db` only points to.
-    blobs: PathBuf,
-    synced: BTreeSet<OsString>,
-}
-
-impl TreeFiles {
-    pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        let db = File::options().read(true).write(true).open(dir.join("db"))?;
-        Ok(TreeFiles { db, blobs: dir.join("blobs"), synced: BTreeSet::new() })
-    }
-
-    /// Tells the disk to keep what sled has flushed.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        patiently(WRITERS_PATIENCE, || self.sync_blobs())?;
-        self.db.sync_data()
-    }
-
-    fn sync_blobs(&mut self) -> io::Result<()> {
-        let mut found = BTreeSet::new();
-        let mut fresh = false;
-        for entry in fs::read_dir(&self.blobs)? {
-            let name = entry?.file_name();
-            if !self.synced.contains(&name) {
-                match File::open(self.blobs.join(&name)) {
-                    Ok(blob) => blob.sync_all()?,
-                    // sled has done with it.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(error),
-                }
-                fresh = true;
-            }
-            found.insert(name);
-        }
-        if fresh {
-            segment::sync_dir(&self.blobs)?;
-        }
-        self.synced = found;
-        Ok(())
-    }
-}
 
 /// What the writer tells the follower.
 #[derive(Debug, Default)]
@@ -111,12 +63,19 @@ pub(super) struct Follower {
 impl Follower {
     /// # Errors
     /// When there can be no thread.
-    pub(super) fn start(core: Arc<Core>, mut files: TreeFiles) -> io::Result<Follower> {
+    pub(super) fn start(core: Arc<Core>, mut upkeep: Upkeep) -> io::Result<Follower> {
         let shared = Arc::new(Shared::default());
         let (heard, told) = (shared.clone(), core);
         let follow = move || {
-            while heard.next() {
-                let moved = catch_unwind(AssertUnwindSafe(|| move_down(&told, &mut files)));
+            while let Some(behind) = heard.next() {
+                let moved = catch_unwind(AssertUnwindSafe(|| {
+                    move_down(&told, &mut upkeep)?;
+                    // A full load is just coming in: it would only be in the way.
+                    if behind < FULL {
+                        upkeep.keep_small(&told.table, &|| heard.is_wanted())?;
+                    }
+                    Ok(())
+                }));
                 let moved = moved.unwrap_or_else(|panic| Err(OutboxError::Broken(said(&*panic))));
                 if let Err(error) = moved {
                     told.fail(&error);
@@ -171,8 +130,8 @@ impl Drop for Follower {
 }
 
 impl Shared {
-    /// Waits until there is something to tell; `false` when all was told and no more will come.
-    fn next(&self) -> bool {
+    /// Waits until there is something to tell: about so many bytes; `None` when all was told and no more will come.
+    fn next(&self) -> Option<usize> {
         let mut bell = self.bell();
         while bell.behind == 0 && !bell.stop {
             bell = self.wait(bell);
@@ -180,10 +139,15 @@ impl Shared {
         let full = |bell: &mut Bell| bell.behind < FULL && !bell.stop && !bell.hurry;
         let waited = self.rung.wait_timeout_while(bell, PAUSE, full);
         let mut bell = waited.unwrap_or_else(PoisonError::into_inner).0;
-        let any = bell.behind > 0;
-        bell.moving = any;
-        bell.behind = 0;
-        any
+        let behind = std::mem::take(&mut bell.behind);
+        bell.moving = behind > 0;
+        Some(behind).filter(|behind| *behind > 0)
+    }
+
+    /// Whether there is more to tell that should not wait.
+    fn is_wanted(&self) -> bool {
+        let bell = self.bell();
+        bell.behind >= FULL || bell.stop || bell.hurry
     }
 
     fn moved(&self) {
@@ -192,15 +156,15 @@ impl Shared {
     }
 }
 
-fn move_down(core: &Core, files: &mut TreeFiles) -> Result<(), OutboxError> {
+fn move_down(core: &Core, upkeep: &mut Upkeep) -> Result<(), OutboxError> {
     core.check()?;
     let moving = core.table.start_move();
-    core.table.move_down(&moving)?;
+    upkeep.told(core.table.move_down(&moving)?);
     core.table.flush()?;
-    files.sync()?;
+    upkeep.sync()?;
     core.table.move_meta(&moving)?;
     core.table.flush()?;
-    files.sync()?;
+    upkeep.sync()?;
     core.table.end_move();
     if let Some(value) = moving.get(keys::META).and_then(|meta| meta.value.as_ref()) {
         let meta: Meta = record::open("record of the tree's state", keys::META, value)?;

@@ -9,26 +9,26 @@ use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::follow::TreeFiles;
+use super::failure::Failure;
+use super::files::TreeFiles;
+use super::home::{self, Home};
 use super::known::Known;
 use super::live::Live;
+use super::rebuild::Upkeep;
 use super::recent::Recent;
 use super::table::Table;
-use super::tree::{Tree, plain, plain_io, said, system_error};
+use super::tree::{Tree, plain};
 use super::{Core, SledSettings, shared};
 use crate::clock::Stopwatch;
-use crate::outbox::archive::{self, Appender, ArchiveError, segment};
-use crate::outbox::record::{self, BadRecord, FORMAT, Meta, StoredLane, keys};
-use crate::outbox::{OpenError, OutboxError, rules};
-
-/// sled's threads give its lock back within milliseconds; a machine under load may take longer.
-const STRAGGLERS: Duration = Duration::from_secs(5);
+use crate::outbox::archive::{self, Appender, Archive, segment};
+use crate::outbox::record::{self, FORMAT, Meta, StoredLane, keys};
+use crate::outbox::{OpenError, rules};
 
 /// A program that this process is just starting has its files, and with them the lock of a store that was closed here
 /// meanwhile, until it is on its own.
@@ -40,27 +40,24 @@ pub(super) struct Opened {
     pub(super) archive: Appender,
     pub(super) meta: Meta,
     pub(super) known: Known,
-    pub(super) files: TreeFiles,
+    pub(super) upkeep: Upkeep,
 }
 
 /// See [`super::SledOutbox::open`].
 pub(super) fn open(dir: &Path, settings: &SledSettings) -> Result<Opened, OpenError> {
-    let place = Place(dir);
-    fs::create_dir_all(dir).map_err(|error| place.io(&error))?;
-    let lock = lock(dir)?;
-    let tree = open_tree(dir, settings)?;
-    match catch_unwind(AssertUnwindSafe(|| assemble(dir, settings, tree, lock))) {
-        Ok(opened) => opened,
-        Err(panic) => Err(place.gave_up(&*panic)),
-    }
+    let opened = || {
+        fs::create_dir_all(dir)?;
+        let lock = lock(dir)?;
+        assemble(dir, settings, lock)
+    };
+    let opened = catch_unwind(AssertUnwindSafe(opened)).unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
+    opened.map_err(|failure| failure.at(dir))
 }
 
 /// Our own lock says whether somebody has the store. sled's alone would not do: its threads give it back a moment
 /// after the store was dropped.
-fn lock(dir: &Path) -> Result<File, OpenError> {
-    let place = Place(dir);
-    let options = File::options().write(true).create(true).truncate(false).open(dir.join("lock"));
-    let file = options.map_err(|error| place.io(&error))?;
+fn lock(dir: &Path) -> Result<File, Failure> {
+    let file = File::options().write(true).create(true).truncate(false).open(dir.join("lock"))?;
     let waiting = Stopwatch::start();
     loop {
         match file.try_lock() {
@@ -68,72 +65,36 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
             Err(TryLockError::WouldBlock) if waiting.elapsed() < FORKED => {
                 std::thread::sleep(Duration::from_millis(2));
             }
-            Err(TryLockError::WouldBlock) => return Err(place.locked()),
-            Err(TryLockError::Error(error)) => return Err(place.io(&error)),
+            Err(TryLockError::WouldBlock) => return Err(Failure::Locked),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
         }
     }
 }
 
-fn open_tree(dir: &Path, settings: &SledSettings) -> Result<Tree, OpenError> {
-    let place = Place(dir);
-    let config = sled::Config::new()
-        .path(dir)
-        .cache_capacity(settings.cache_bytes)
-        .flush_every_ms(None)
-        .mode(sled::Mode::HighThroughput);
-    let waiting = Stopwatch::start();
-    loop {
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(tree)) => return Ok(Tree::new(tree)),
-            Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
-                // We hold our own lock, so this is what is left of a store of this process.
-                if waiting.elapsed() > STRAGGLERS {
-                    return Err(place.locked());
-                }
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            Ok(Err(sled::Error::Io(error))) => return Err(place.io(&plain_io(&error))),
-            Ok(Err(error)) => return Err(place.damaged(plain(&error))),
-            Err(panic) => return Err(place.gave_up(&*panic)),
-        }
-    }
+/// The parts that lie on the disk.
+struct Stored {
+    home: Home,
+    tree: Tree,
+    files: TreeFiles,
+    archive: Arc<Archive>,
+    appender: Appender,
+    meta: Meta,
 }
 
-fn assemble(dir: &Path, settings: &SledSettings, tree: Tree, lock: File) -> Result<Opened, OpenError> {
-    let place = Place(dir);
-    let stored = tree.get(keys::META).map_err(|error| place.failed(error.into()))?;
-    let meta: Option<Meta> = match stored {
-        Some(value) => Some(read_meta(&value).map_err(|detail| place.damaged(detail))?),
-        None if tree.is_empty() => None,
-        None => return Err(place.damaged("the tree has rows, but no record of its state".into())),
+fn assemble(dir: &Path, settings: &SledSettings, lock: File) -> Result<Opened, Failure> {
+    let stored = match Home::find(dir)? {
+        Some(home) => recover(home, settings)?,
+        None => create(dir, settings)?,
     };
-    if let Some(meta) = &meta
-        && meta.format != FORMAT
-    {
-        let (path, found, expected) = (dir.display().to_string(), meta.format.to_string(), FORMAT.to_string());
-        return Err(OpenError::Format { path, found, expected });
-    }
-    let limit = settings.segment_bytes.clamp(64 << 10, 128 << 20);
-    let mut files = TreeFiles::open(dir).map_err(|error| place.io(&error))?;
-    let mut ahead = Ahead::default();
-    let opened =
-        archive::open(&dir.join("archive"), meta.as_ref(), limit, &mut |meta, changes| ahead.add(meta, changes));
-    let (archive, appender) = opened.map_err(|error| match error {
-        ArchiveError::Damaged(detail) => place.damaged(detail),
-        ArchiveError::Io(error) => place.io(&error),
-    })?;
-    let meta = match meta {
-        Some(meta) => ahead.tell(&tree, &mut files, meta),
-        None => create(dir, &tree, &mut files, &appender),
-    };
-    let meta = meta.map_err(|failure| place.failed(failure))?;
-    let live = count(&tree, &meta).map_err(|failure| place.failed(failure))?;
-    check(&tree, &meta, &live).map_err(|detail| place.damaged(detail))?;
+    let Stored { home, tree, files, archive, appender, meta } = stored;
+    let live = count(&tree, &meta)?;
+    check(&tree, &meta, &live).map_err(Failure::Damaged)?;
     let table = Table::new(tree);
-    let known = Known::load(&table, live.lanes()).map_err(|error| place.failed(error.into()))?;
+    let known = Known::load(&table, live.lanes())?;
     let (needed, pending) = (known.needs(), meta.counts.pending() + meta.counts.pending_mails());
     if needed != pending {
-        return Err(place.damaged(format!("{pending} deliveries and mails are pending, but {needed} need the archive")));
+        let detail = format!("{pending} deliveries and mails are pending, but {needed} need the archive");
+        return Err(Failure::Damaged(detail));
     }
     let core = Core {
         table,
@@ -148,7 +109,60 @@ fn assemble(dir: &Path, settings: &SledSettings, tree: Tree, lock: File) -> Resu
         reserved: AtomicU64::new(meta.journey_numbers),
         _lock: lock,
     };
-    Ok(Opened { core, archive: appender, meta, known, files })
+    // Each journey has a row, and one under its reference.
+    let rows = meta.counts.pending() + 2 * meta.counts.journeys;
+    Ok(Opened { core, archive: appender, known, upkeep: Upkeep::new(home, files, settings, rows), meta })
+}
+
+fn limit(settings: &SledSettings) -> u32 {
+    settings.segment_bytes.clamp(64 << 10, 128 << 20)
+}
+
+/// A store that was there before.
+fn recover(home: Home, settings: &SledSettings) -> Result<Stored, Failure> {
+    home.tidy()?;
+    let tree = Tree::open(&home.tree(), settings.cache_bytes)?;
+    let meta: Meta = match tree.get(keys::META)? {
+        Some(value) => record::open("record of the tree's state", keys::META, &value)?,
+        None if tree.is_empty() => {
+            return Err(Failure::Damaged("the archive holds data, but the tree is empty".into()));
+        }
+        None => return Err(Failure::Damaged("the tree has rows, but no record of its state".into())),
+    };
+    if meta.format != FORMAT {
+        return Err(Failure::Format(meta.format.to_string()));
+    }
+    let mut files = TreeFiles::open(&home.tree())?;
+    let mut ahead = Ahead::default();
+    let (archive, appender) =
+        archive::open(&home.dir().join("archive"), Some(&meta), limit(settings), &mut |meta, changes| {
+            ahead.add(meta, changes);
+        })?;
+    let meta = ahead.tell(&tree, &mut files, meta)?;
+    Ok(Stored { home, tree, files, archive, appender, meta })
+}
+
+/// A new store, or one whose first start was cut short. The pointer comes last: from here on there is a store, and whatever
+/// is missing was lost.
+fn create(dir: &Path, settings: &SledSettings) -> Result<Stored, Failure> {
+    let mut home = Home::fresh(dir);
+    if !archive::is_untouched(&dir.join("archive"))? {
+        return Err(Failure::Damaged(home::lost()));
+    }
+    let (archive, appender) = archive::open(&dir.join("archive"), None, limit(settings), &mut |_, _| {})?;
+    segment::sync_dir(dir)?;
+    home.vacate()?;
+    let tree = Tree::open(&home.tree(), settings.cache_bytes)?;
+    let meta = Meta { format: FORMAT, first_segment: 1, archive_end: appender.end(), ..Meta::default() };
+    tree.insert(keys::META, record::seal(keys::META, &meta))?;
+    tree.flush()?;
+    let mut files = TreeFiles::open(&home.tree())?;
+    files.sync_whole()?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        segment::sync_dir(parent)?;
+    }
+    home.settle()?;
+    Ok(Stored { home, tree, files, archive, appender, meta })
 }
 
 /// What the archive has beyond the tree's last batch.
@@ -165,7 +179,7 @@ impl Ahead {
     }
 
     /// Tells the tree, durable; how far it has come last.
-    fn tell(self, tree: &sled::Db, files: &mut TreeFiles, known: Meta) -> Result<Meta, OpenFailure> {
+    fn tell(self, tree: &sled::Db, files: &mut TreeFiles, known: Meta) -> Result<Meta, Failure> {
         let Some(meta) = self.meta else { return Ok(known) };
         for (key, value) in &self.changes {
             match value {
@@ -182,59 +196,8 @@ impl Ahead {
     }
 }
 
-/// Why a store could not be made ready: the disk, or what is on it.
-enum OpenFailure {
-    Io(std::io::Error),
-    Damaged(String),
-}
-
-impl From<sled::Error> for OpenFailure {
-    fn from(error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(error) => OpenFailure::Io(plain_io(&error)),
-            other => OpenFailure::Damaged(plain(&other)),
-        }
-    }
-}
-
-impl From<std::io::Error> for OpenFailure {
-    fn from(error: std::io::Error) -> Self {
-        OpenFailure::Io(error)
-    }
-}
-
-impl From<BadRecord> for OpenFailure {
-    fn from(error: BadRecord) -> Self {
-        OpenFailure::Damaged(error.to_string())
-    }
-}
-
-impl From<OutboxError> for OpenFailure {
-    fn from(error: OutboxError) -> Self {
-        OpenFailure::Damaged(error.to_string())
-    }
-}
-
-fn read_meta(value: &[u8]) -> Result<Meta, String> {
-    record::open("record of the tree's state", keys::META, value).map_err(|error| error.to_string())
-}
-
-/// The first write: from here on a tree without it has lost it.
-fn create(dir: &Path, tree: &sled::Db, files: &mut TreeFiles, archive: &Appender) -> Result<Meta, OpenFailure> {
-    let meta = Meta { format: FORMAT, first_segment: 1, archive_end: archive.end(), ..Meta::default() };
-    tree.insert(keys::META, record::seal(keys::META, &meta))?;
-    tree.flush()?;
-    files.sync()?;
-    File::open(dir.join("conf"))?.sync_all()?;
-    segment::sync_dir(dir)?;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        segment::sync_dir(parent)?;
-    }
-    Ok(meta)
-}
-
 /// Counts the queue once: afterwards the counts follow the writes.
-fn count(tree: &sled::Db, meta: &Meta) -> Result<Live, OpenFailure> {
+fn count(tree: &sled::Db, meta: &Meta) -> Result<Live, Failure> {
     let mut live = Live::default();
     for found in tree.scan_prefix(b"W") {
         let (key, value) = found?;
@@ -269,37 +232,5 @@ fn check(tree: &sled::Db, meta: &Meta, live: &Live) -> Result<(), String> {
     match any {
         None if meta.counts.journeys > 0 => Err("the journeys are missing".into()),
         _ => Ok(()),
-    }
-}
-
-/// Words a store's errors.
-struct Place<'a>(&'a Path);
-
-impl Place<'_> {
-    fn locked(&self) -> OpenError {
-        OpenError::Locked { path: self.0.display().to_string() }
-    }
-
-    fn failed(&self, failure: OpenFailure) -> OpenError {
-        match failure {
-            OpenFailure::Io(error) => self.io(&error),
-            OpenFailure::Damaged(detail) => self.damaged(detail),
-        }
-    }
-
-    fn damaged(&self, detail: String) -> OpenError {
-        OpenError::Damaged { path: self.0.display().to_string(), detail }
-    }
-
-    /// sled panics where others return an error; a disk that fails is no damage.
-    fn gave_up(&self, panic: &(dyn std::any::Any + Send)) -> OpenError {
-        match panic.downcast_ref::<String>().and_then(|text| system_error(text)) {
-            Some(error) => self.io(&error),
-            None => self.damaged(said(panic)),
-        }
-    }
-
-    fn io(&self, error: &std::io::Error) -> OpenError {
-        OpenError::Io { path: self.0.display().to_string(), detail: error.to_string() }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
-use super::tree::Tree;
+use super::tree::{Tree, weight};
 use crate::outbox::OutboxError;
 use crate::outbox::record::keys;
 
@@ -46,21 +46,29 @@ pub(super) type Pair = (Bytes, Bytes);
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Table {
-    tree: Tree,
-    ahead: RwLock<Ahead>,
-}
+pub(super) struct Table(RwLock<Layers>);
 
-/// What the tree does not have yet.
-#[derive(Debug, Default)]
-struct Ahead {
+/// The tree, and what it does not have yet.
+#[derive(Debug)]
+struct Layers {
     fresh: Changes,
     moving: Arc<Changes>,
     /// Of `fresh`, roughly.
     bytes: usize,
+    /// Another one with the same rows may take its place at any time.
+    tree: Arc<Tree>,
 }
 
-impl Ahead {
+/// What a tree was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The weight of the rows that came.
+    pub(super) put: u64,
+    /// The weight of the rows that went, or gave way to others.
+    pub(super) gone: u64,
+}
+
+impl Layers {
     fn get(&self, key: &[u8]) -> Option<&Change> {
         self.fresh.get(key).or_else(|| self.moving.get(key))
     }
@@ -68,29 +76,41 @@ impl Ahead {
 
 impl Table {
     pub(super) fn new(tree: Tree) -> Self {
-        Table { tree, ahead: RwLock::default() }
+        let (fresh, moving) = (Changes::new(), Arc::default());
+        Table(RwLock::new(Layers { fresh, moving, bytes: 0, tree: Arc::new(tree) }))
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Ahead> {
-        self.ahead.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Layers> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Ahead> {
-        self.ahead.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Layers> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tree. It may give its place to another while somebody holds it; its files are there until nobody does.
+    pub(super) fn tree(&self) -> Arc<Tree> {
+        self.read().tree.clone()
+    }
+
+    /// What has become of a key that the tree has not heard of yet; else the tree, to be asked without the lock.
+    fn ahead(&self, key: &[u8]) -> Result<Option<Bytes>, Arc<Tree>> {
+        let layers = self.read();
+        layers.get(key).map(|change| change.value.clone()).ok_or_else(|| layers.tree.clone())
     }
 
     pub(super) fn has(&self, key: &[u8]) -> Result<bool, OutboxError> {
-        // The guard must not outlive this line: the tree is read without it.
-        let ahead = self.read().get(key).map(|change| change.value.is_some());
-        ahead.map_or_else(|| Ok(self.tree.contains_key(key)?), Ok)
+        match self.ahead(key) {
+            Ok(value) => Ok(value.is_some()),
+            Err(tree) => Ok(tree.contains_key(key)?),
+        }
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, OutboxError> {
-        let ahead = self.read().get(key).map(|change| change.value.clone());
-        match ahead {
-            Some(value) => Ok(value),
+        match self.ahead(key) {
+            Ok(value) => Ok(value),
             // What has left `moving` by now is in the tree.
-            None => Ok(self.tree.get(key)?.map(|value| Bytes::copy_from_slice(&value))),
+            Err(tree) => Ok(tree.get(key)?.map(|value| Bytes::copy_from_slice(&value))),
         }
     }
 
@@ -112,7 +132,7 @@ impl Table {
         let ahead = self.read();
         let fresh = directed(ahead.fresh.range::<[u8], _>(bounds), back);
         let moving = directed(ahead.moving.range::<[u8], _>(bounds), back);
-        let tree = directed(self.tree.range::<&[u8], _>((Bound::Included(from), Bound::Excluded(end))), back);
+        let tree = directed(ahead.tree.range::<&[u8], _>((Bound::Included(from), Bound::Excluded(end))), back);
         let (mut fresh, mut moving, mut tree) = (fresh.peekable(), moving.peekable(), tree.peekable());
         let mut rows = Vec::new();
         while rows.len() < limit {
@@ -202,28 +222,36 @@ impl Table {
 
     /// Tells the tree, key by key: one large batch would keep every page that it replaced in memory until its end. The
     /// meta record stays as it is, so that whoever opens the tree in between tells it all of this once more.
-    pub(super) fn move_down(&self, changes: &Changes) -> Result<(), OutboxError> {
+    pub(super) fn move_down(&self, changes: &Changes) -> Result<Told, OutboxError> {
+        let (tree, mut told) = (self.tree(), Told::default());
         for (key, change) in changes.iter().filter(|(key, _)| ***key != *keys::META) {
-            match &change.value {
-                Some(value) => self.tree.insert(&key[..], &value[..])?,
-                None => self.tree.remove(&key[..])?,
+            let old = match &change.value {
+                Some(value) => tree.insert(&key[..], &value[..])?,
+                None => tree.remove(&key[..])?,
             };
+            told.put += change.value.as_ref().map_or(0, |value| weight(key, value.len()));
+            told.gone += old.map_or(0, |old| weight(key, old.len()));
         }
-        Ok(())
+        Ok(told)
     }
 
     /// Tells the tree how far it has come, once all of that is durable in it.
     pub(super) fn move_meta(&self, changes: &Changes) -> Result<(), OutboxError> {
         if let Some(value) = changes.get(keys::META).and_then(|change| change.value.as_ref()) {
-            self.tree.insert(keys::META, &value[..])?;
+            self.tree().insert(keys::META, &value[..])?;
         }
         Ok(())
     }
 
     /// Lets sled write what it has in memory. Not durable yet.
     pub(super) fn flush(&self) -> Result<(), OutboxError> {
-        self.tree.flush()?;
+        self.tree().flush()?;
         Ok(())
+    }
+
+    /// Puts `tree`, which has the same rows, in the tree's place; nothing may be moving. Gives the one that was there.
+    pub(super) fn replace(&self, tree: Tree) -> Arc<Tree> {
+        std::mem::replace(&mut self.write().tree, Arc::new(tree))
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 mod copies;
+mod rebuild;
 
 use copies::{copy, copy_piece_by_piece, copy_segments};
 
@@ -108,7 +109,7 @@ async fn a_cut_or_bent_file_never_passes_for_a_whole_one() {
         copy(dir.path(), bent.path());
         let segments = fs::read_dir(bent.path().join("archive")).expect("a directory").count() as u64 / 2;
         let file = match round % 3 {
-            0 => bent.path().join("db"),
+            0 => bent.path().join("tree-1/db"),
             1 => bent.path().join("archive").join(format!("{segments:06}.seg")),
             _ => bent.path().join("archive/000001.seg"),
         };
@@ -139,32 +140,27 @@ async fn a_cut_or_bent_file_never_passes_for_a_whole_one() {
     assert!(refused > 30, "{opened} opened, {refused} refused");
 }
 
+/// Removes a file, or a directory with all that is in it.
+fn remove(path: &Path) {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.expect("it was there");
+}
+
 #[tokio::test]
 async fn what_is_missing_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let outbox = open(dir.path()).expect("a fresh store");
     fill(&outbox, 1..=80).await;
     for (missing, said) in [
-        ("db", "the archive holds data, but the tree is empty"),
+        ("tree-1/db", "its tree is missing: there is no tree-1/db"),
+        ("tree-1", "its tree is missing: there is no tree-1/db"),
+        ("current", "the file `current`, which says where its tree is, is missing"),
         ("archive/000001.seg", "archive segment 1 is missing"),
         ("archive", "archive segment 1 is missing"),
     ] {
         let bent = tempfile::tempdir().expect("a directory");
         copy(dir.path(), bent.path());
-        let path = bent.path().join(missing);
-        if path.is_dir() {
-            fs::remove_dir_all(path).expect("a directory");
-        } else {
-            fs::remove_file(path).expect("a file");
-        }
-        // sled's snapshot of a log that is gone is of no use either.
-        if missing == "db" {
-            for entry in fs::read_dir(bent.path()).expect("a directory").flatten() {
-                if entry.file_name().to_string_lossy().starts_with("snap") {
-                    fs::remove_file(entry.path()).expect("a file");
-                }
-            }
-        }
+        remove(&bent.path().join(missing));
         let error = open(bent.path()).expect_err(missing).to_string();
         assert!(error.contains("is damaged") && error.contains(said), "{missing}: {error}");
         assert!(open(bent.path()).is_err(), "a second try does not help");
@@ -252,7 +248,7 @@ async fn rows_whose_segment_nobody_counted_are_noticed() {
     let outbox = open(dir.path()).expect("a fresh store");
     fill(&outbox, 1..=3).await;
     drop(outbox);
-    let tree = sled::open(dir.path()).expect("the tree");
+    let tree = sled::open(dir.path().join("tree-1")).expect("the tree");
     for key in tree.scan_prefix(b"S").keys() {
         tree.remove(key.expect("a key")).expect("it goes");
     }
@@ -306,7 +302,7 @@ async fn large_bodies_survive_a_kill_too() {
         outbox.commit(commit).await.expect("a fresh journey");
     }
     // A page of several such rows is more than sled keeps in its log. The tree follows soon.
-    while fs::read_dir(dir.path().join("blobs")).expect("a directory").count() == 0 {
+    while fs::read_dir(dir.path().join("tree-1/blobs")).expect("a directory").count() == 0 {
         crate::clock::real_sleep(Duration::from_millis(5)).await;
     }
     let killed = tempfile::tempdir().expect("a directory");
@@ -328,7 +324,7 @@ async fn a_failed_write_ends_all_writing() {
     let core = Arc::new(opened.core);
     let mut archive = opened.archive;
     archive.break_disk();
-    let follower = Follower::start(core.clone(), opened.files).expect("a thread");
+    let follower = Follower::start(core.clone(), opened.upkeep).expect("a thread");
     let writer = writer::Writer::new(core.clone(), archive, opened.meta, opened.known, follower, Duration::ZERO);
     let (queue, items) = mpsc::channel(8);
     let thread = std::thread::spawn(move || writer.run(items));

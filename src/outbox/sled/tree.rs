@@ -6,14 +6,44 @@ use std::any::Any;
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::files;
+use crate::clock::Stopwatch;
+
+/// sled's threads give its lock back within milliseconds; a machine under load may take longer.
+const STRAGGLERS: Duration = Duration::from_secs(5);
 
 /// An open tree.
 #[derive(Debug)]
 pub(super) struct Tree(Option<sled::Db>);
 
 impl Tree {
-    pub(super) fn new(db: sled::Db) -> Self {
-        Tree(Some(db))
+    /// Opens the tree in `dir`, or makes one there. sled may cache so many bytes of it.
+    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Tree, Failure> {
+        files::discard_drafts(dir)?;
+        let config = sled::Config::new()
+            .path(dir)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(None)
+            .mode(sled::Mode::HighThroughput);
+        let waiting = Stopwatch::start();
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| config.open())) {
+                Ok(Ok(db)) => return Ok(Tree(Some(db))),
+                Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+                    // We hold our own lock, so this is what is left of a store of this process.
+                    if waiting.elapsed() > STRAGGLERS {
+                        return Err(Failure::Locked);
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                Err(panic) => return Err(Failure::of_panic(&*panic)),
+            }
+        }
     }
 }
 
@@ -32,6 +62,12 @@ impl Drop for Tree {
         let db = self.0.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
     }
+}
+
+/// What a row weighs in a tree. Twice as much is what it takes of the disk, measured on rows of 50 to 500 bytes.
+pub(super) fn weight(key: &[u8], value: usize) -> u64 {
+    const ROW: usize = 80;
+    (key.len() + value + ROW) as u64
 }
 
 /// What a panic said.

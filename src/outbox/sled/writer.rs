@@ -130,6 +130,10 @@ impl Writer {
     fn write(&mut self, items: &mut VecDeque<Item>, replies: &mut Vec<Reply>) -> Result<(), OutboxError> {
         let core = self.core.clone();
         self.archive.rotate_when_full()?;
+        let expires = items.iter().find_map(|item| if let Item::Expire(now, _) = item { Some(*now) } else { None });
+        if let Some(now) = expires.filter(|_| self.known.oldest_needed().is_none()) {
+            self.archive.rotate_when_over(now.minus(self.retention))?;
+        }
         let mut draft = Draft {
             core: &core,
             view: View::new(&core.table),

@@ -1,0 +1,231 @@
+//! Writes the tree anew once it is mostly empty. sled uses room again, but gives next to none of it back: after a backlog
+//! of a million its files stayed what they had grown to, and grew with the next.
+//!
+//! Called by the follower, whose thread alone changes the tree, when nobody waits for it. The archive goes on meanwhile, and
+//! readers have the old tree until the new one is whole and durable. A crash leaves the one or the other.
+//!
+//! ```text
+//!   rows --copy--> tree-8/, flush, sync --> current: 8, sync --> table: tree-8/ --> tree-7/ goes
+//!             no room, or somebody waits: tree-8/ goes, tree-7/ stays
+//! ```
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::SledSettings;
+use super::failure::Failure;
+use super::files::TreeFiles;
+use super::home::Home;
+use super::table::{Table, Told};
+use super::tree::{Tree, weight};
+use crate::clock::Stopwatch;
+use crate::outbox::OutboxError;
+use crate::outbox::archive::is_no_descriptor;
+
+/// A tree whose files take so many times what its rows weigh is mostly empty: one just written takes two to four times as
+/// much.
+const SPARSE: u64 = 6;
+/// So often whoever counts looks up.
+const LOOKS: usize = 512;
+/// So much is copied at a time.
+const CHUNK: u64 = 64 << 10;
+/// After so much the disk is told to keep it: the last sync must not take long.
+const SYNC_EVERY: u64 = 4 << 20;
+/// So much must be left for others on the disk.
+const MARGIN: u64 = 32 << 20;
+/// How long readers may hold on to a tree that was replaced; each asks it for one value.
+const READERS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The tree's place and files, and what is known of how full it is.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    home: Home,
+    files: TreeFiles,
+    cache_bytes: u64,
+    /// Smaller files are left alone.
+    floor: u64,
+    /// The weight of all rows, or less while it was not weighed.
+    live: u64,
+    weighed: bool,
+    /// The weight of what came and went since the tree was written, or looked at in vain.
+    changed: u64,
+    /// So much must change before it is looked at again: all looking and copying costs no more than what is changed does.
+    owed: u64,
+}
+
+/// A tree that was written anew.
+struct Copied {
+    tree: Tree,
+    files: TreeFiles,
+    live: u64,
+}
+
+impl Upkeep {
+    /// Of a tree that has so many rows, or more.
+    pub(super) fn new(home: Home, files: TreeFiles, settings: &SledSettings, rows: u64) -> Self {
+        let SledSettings { cache_bytes, rebuild_bytes, .. } = *settings;
+        let live = rows * weight(b"", 0);
+        Upkeep { home, files, cache_bytes, floor: rebuild_bytes, live, weighed: false, changed: 0, owed: 0 }
+    }
+
+    /// Tells the disk to keep what sled has flushed.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.files.sync()
+    }
+
+    /// The tree was told so much.
+    pub(super) fn told(&mut self, told: Told) {
+        self.changed = self.changed.saturating_add(told.put + told.gone);
+        self.live = (self.live + told.put).saturating_sub(told.gone);
+    }
+
+    /// Writes the tree anew if that is worth it, and nobody `waits`. Nothing may be moving.
+    ///
+    /// # Errors
+    /// The store has failed. A disk that is full has not: the tree stays as it is.
+    pub(super) fn keep_small(&mut self, table: &Table, waits: &dyn Fn() -> bool) -> Result<(), OutboxError> {
+        let size = self.files.size()?;
+        if size < self.floor || self.changed < self.owed || waits() {
+            return Ok(());
+        }
+        let most = size / SPARSE;
+        if self.live <= most && !self.weighed {
+            match weigh(&table.tree(), most, waits)? {
+                Ok(live) => (self.live, self.weighed) = (live, true),
+                // What was looked at in vain is not looked at again before as much has changed.
+                Err(looked) => {
+                    self.put_off(looked);
+                    return Ok(());
+                }
+            }
+        }
+        let live = self.live;
+        if live > most {
+            return Ok(());
+        }
+        let (number, dir) = self.home.plan();
+        let written = || self.write(&table.tree(), number, &dir, live, waits);
+        match catch_unwind(AssertUnwindSafe(written)).unwrap_or_else(|panic| Err(Failure::of_panic(&*panic))) {
+            Ok(Some(copied)) => self.move_in(table, number, copied),
+            Ok(None) => {
+                self.put_off(live);
+                remove(&dir)
+            }
+            Err(Failure::Io(error)) if is_full(&error) => {
+                tracing::warn!(error = error.to_string(), "no room to write the tree anew; it is tried again later");
+                self.put_off(most);
+                remove(&dir)
+            }
+            Err(failure) => Err(OutboxError::Broken(failure.to_string())),
+        }
+    }
+
+    fn put_off(&mut self, owed: u64) {
+        (self.changed, self.owed) = (0, owed);
+    }
+
+    /// Writes all rows to a new tree, whole and durable; `None` where somebody waited. All but [`Home::choose`] is done then.
+    fn write(
+        &self,
+        from: &Tree,
+        number: u32,
+        dir: &Path,
+        live: u64,
+        waits: &dyn Fn() -> bool,
+    ) -> Result<Option<Copied>, Failure> {
+        let disk = rustix::fs::statvfs(self.home.dir()).map_err(io::Error::from)?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < live * SPARSE + MARGIN {
+            return Err(io::Error::from(io::ErrorKind::StorageFull).into());
+        }
+        let copied = copy(from, dir, self.cache_bytes, waits)?;
+        if copied.is_some() {
+            self.home.propose(number)?;
+        }
+        Ok(copied)
+    }
+
+    /// The tree that was copied is durable: it takes the old one's place, which goes.
+    fn move_in(&mut self, table: &Table, number: u32, copied: Copied) -> Result<(), OutboxError> {
+        let left = self.home.tree();
+        self.home.choose(number)?;
+        let mut old = table.replace(copied.tree);
+        self.files = copied.files;
+        (self.live, self.weighed) = (copied.live, true);
+        // A half of what was copied: what is drained is never all.
+        self.put_off(copied.live / 2);
+        let waiting = Stopwatch::start();
+        loop {
+            match Arc::try_unwrap(old) {
+                Ok(tree) => {
+                    drop(tree);
+                    return remove(&left);
+                }
+                // The next start removes it.
+                Err(_) if waiting.elapsed() > READERS_PATIENCE => return Ok(()),
+                Err(held) => old = held,
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The weight of all rows; or of those that were looked at before it was more than `most`, or somebody waited.
+fn weigh(tree: &Tree, most: u64, waits: &dyn Fn() -> bool) -> Result<Result<u64, u64>, OutboxError> {
+    let (mut live, mut looks) = (0, 0_usize);
+    for found in tree.iter() {
+        let (key, value) = found?;
+        live += weight(&key, value.len());
+        looks += 1;
+        if live > most || (looks.is_multiple_of(LOOKS) && waits()) {
+            return Ok(Err(live));
+        }
+    }
+    Ok(Ok(live))
+}
+
+/// Copies all rows to a new tree in `dir`, whole and durable; `None` where somebody waited.
+fn copy(from: &Tree, dir: &Path, cache_bytes: u64, waits: &dyn Fn() -> bool) -> Result<Option<Copied>, Failure> {
+    let tree = Tree::open(dir, cache_bytes)?;
+    let mut files = TreeFiles::open(dir)?;
+    let mut batch = sled::Batch::default();
+    let (mut live, mut copied, mut synced) = (0, 0, 0);
+    for found in from.iter() {
+        let (key, value) = found?;
+        live += weight(&key, value.len());
+        batch.insert(key, value);
+        if live - copied < CHUNK {
+            continue;
+        }
+        tree.apply_batch(std::mem::take(&mut batch))?;
+        copied = live;
+        if waits() {
+            return Ok(None);
+        }
+        if copied - synced >= SYNC_EVERY {
+            tree.flush()?;
+            files.sync()?;
+            synced = copied;
+        }
+    }
+    tree.apply_batch(batch)?;
+    tree.flush()?;
+    files.sync_whole()?;
+    Ok(Some(Copied { tree, files, live }))
+}
+
+/// Removes a tree that counts for nothing.
+fn remove(dir: &Path) -> Result<(), OutboxError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is no room for more, of the disk or of the process: no reason to give up what is whole.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) || is_no_descriptor(error)
+}
