@@ -160,11 +160,11 @@ fn d1_d5_d9_whichever_call_to_the_disk_fails_nothing_is_lost_and_the_server_says
         return play(what, [(Scene::Fresh, most), (Scene::Restart, most)], library);
     }
     let mut sum = Sum::of(what);
-    let few: [(Scene, &[u64]); 2] = [(Scene::Fresh, &[6, 17, 19, 27, 30, 35]), (Scene::Restart, &[1, 5])];
+    let few: [(Scene, &[u64]); 2] = [(Scene::Fresh, &[6, 17, 20, 30, 31, 38, 46]), (Scene::Restart, &[1, 5])];
     for (scene, nths) in few {
         let stage = Stage::set(scene, library);
         nths.iter().for_each(|nth| stage.play(*nth, Fault::Error, &mut sum));
-        stage.play(nths[0] + 20, Fault::Torn, &mut sum);
+        stage.play(nths[0] + 31, Fault::Torn, &mut sum);
     }
     sum.say();
 }
@@ -185,8 +185,8 @@ fn d9_a_store_that_fails_in_the_drain_ends_the_server_with_3() {
     let home = tempfile::tempdir().expect("a directory");
     let (world, data) = (World::new(), home.path().join("data"));
     let mut command = Server::command(home.path(), &world.config(""));
-    // The first start takes 24 calls, until its first batch is whole.
-    let _told = preload(&mut command, library, &data, &Plan { nth: 25, fault: Fault::Errors, after: None });
+    // The first start takes 35 calls, until its first batch is whole.
+    let _told = preload(&mut command, library, &data, &Plan { nth: 36, fault: Fault::Errors, after: None });
     let mut server = Server::launch(command).expect("it comes up");
     server.signal("TERM");
     let ended = server.ended_within(DEADLINE).expect("it ends");

@@ -83,7 +83,6 @@ impl Prepared {
             fs::create_dir_all(to.parent().expect("a directory")).expect("made");
             fs::copy(&file, &to).expect("copied");
         }
-        fs::create_dir_all(home.join("data/blobs")).expect("made");
     }
 }
 

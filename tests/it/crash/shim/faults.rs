@@ -99,7 +99,7 @@ fn fate(call: &str, path: &Path) -> Fate {
         };
     }
     // A full disk still gives room back.
-    let gives = error == ENOSPC && (call.contains("truncate") || call == "unlink");
+    let gives = error == ENOSPC && (call.contains("truncate") || call.starts_with("unlink"));
     if OWED.swap(false, Ordering::SeqCst) || (plan.from && n > plan.nth && !gives) {
         return Fate::Fail(error);
     }
@@ -229,3 +229,4 @@ whole!(openat64(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> 
 whole!(mkdir(path: *const c_char, mode: c_uint) -> c_int, about named(AT_FDCWD, path));
 whole!(rename(from: *const c_char, to: *const c_char) -> c_int, about named(AT_FDCWD, to));
 whole!(unlink(path: *const c_char) -> c_int, about named(AT_FDCWD, path));
+whole!(unlinkat(dir: c_int, path: *const c_char, flags: c_int) -> c_int, about named(dir, path));
