@@ -29,6 +29,10 @@ use crate::outbox::archive::is_no_descriptor;
 /// A tree whose files take so many times what its rows weigh is mostly empty: one just written takes two to four times as
 /// much.
 const SPARSE: u64 = 6;
+/// It rests so many times as long as it worked.
+const SHARE: u32 = 10;
+/// How long it rests where there was no room.
+const WITHOUT_ROOM: Duration = Duration::from_secs(60);
 /// So often whoever counts looks up.
 const LOOKS: usize = 512;
 /// So much is copied at a time.
@@ -53,8 +57,11 @@ pub(super) struct Upkeep {
     weighed: bool,
     /// The weight of what came and went since the tree was written, or looked at in vain.
     changed: u64,
-    /// So much must change before it is looked at again: all looking and copying costs no more than what is changed does.
+    /// So much must change before it is looked at again, or so long pass: all looking and copying costs no more than a share of
+    /// what is changed, or of the time.
     owed: u64,
+    rest: Duration,
+    since: Stopwatch,
 }
 
 /// A tree that was written anew.
@@ -69,7 +76,9 @@ impl Upkeep {
     pub(super) fn new(home: Home, files: TreeFiles, settings: &SledSettings, rows: u64) -> Self {
         let SledSettings { cache_bytes, rebuild_bytes, .. } = *settings;
         let live = rows * weight(b"", 0);
-        Upkeep { home, files, cache_bytes, floor: rebuild_bytes, live, weighed: false, changed: 0, owed: 0 }
+        let (rest, since) = (Duration::ZERO, Stopwatch::start());
+        let floor = rebuild_bytes;
+        Upkeep { home, files, cache_bytes, floor, live, weighed: false, changed: 0, owed: 0, rest, since }
     }
 
     /// Tells the disk to keep what sled has flushed.
@@ -89,16 +98,18 @@ impl Upkeep {
     /// The store has failed. A disk that is full has not: the tree stays as it is.
     pub(super) fn keep_small(&mut self, table: &Table, waits: &dyn Fn() -> bool) -> Result<(), OutboxError> {
         let size = self.files.size()?;
-        if size < self.floor || self.changed < self.owed || waits() {
+        let too_soon = self.changed < self.owed && self.since.elapsed() < self.rest;
+        if size < self.floor || too_soon || waits() {
             return Ok(());
         }
+        let took = Stopwatch::start();
         let most = size / SPARSE;
         if self.live <= most && !self.weighed {
             match weigh(&table.tree(), most, waits)? {
                 Ok(live) => (self.live, self.weighed) = (live, true),
                 // What was looked at in vain is not looked at again before as much has changed.
                 Err(looked) => {
-                    self.put_off(looked);
+                    self.put_off(looked, took.elapsed() * SHARE);
                     return Ok(());
                 }
             }
@@ -110,22 +121,27 @@ impl Upkeep {
         let (number, dir) = self.home.plan();
         let written = || self.write(&table.tree(), number, &dir, live, waits);
         match catch_unwind(AssertUnwindSafe(written)).unwrap_or_else(|panic| Err(Failure::of_panic(&*panic))) {
-            Ok(Some(copied)) => self.move_in(table, number, copied),
+            Ok(Some(copied)) => {
+                // A half of what is copied: what is drained is never all.
+                self.put_off(copied.live / 2, took.elapsed() * SHARE);
+                self.move_in(table, number, copied)
+            }
             Ok(None) => {
-                self.put_off(live);
+                self.put_off(live / 2, took.elapsed() * SHARE);
                 remove(&dir)
             }
             Err(Failure::Io(error)) if is_full(&error) => {
                 tracing::warn!(error = error.to_string(), "no room to write the tree anew; it is tried again later");
-                self.put_off(most);
+                self.put_off(most, WITHOUT_ROOM);
                 remove(&dir)
             }
             Err(failure) => Err(OutboxError::Broken(failure.to_string())),
         }
     }
 
-    fn put_off(&mut self, owed: u64) {
+    fn put_off(&mut self, owed: u64, rest: Duration) {
         (self.changed, self.owed) = (0, owed);
+        (self.rest, self.since) = (rest, Stopwatch::start());
     }
 
     /// Writes all rows to a new tree, whole and durable; `None` where somebody waited. All but [`Home::choose`] is done then.
@@ -155,8 +171,6 @@ impl Upkeep {
         let mut old = table.replace(copied.tree);
         self.files = copied.files;
         (self.live, self.weighed) = (copied.live, true);
-        // A half of what was copied: what is drained is never all.
-        self.put_off(copied.live / 2);
         let waiting = Stopwatch::start();
         loop {
             match Arc::try_unwrap(old) {

@@ -210,6 +210,25 @@ async fn a_tree_is_left_alone_where_it_is_small_or_full_or_somebody_waits() {
     assert_eq!(names(full.path()), whole("tree-1"));
 }
 
+/// The story: it was put off in the middle of a drain until as much again would change; what was left to drain was a little less,
+/// and a store of a few megabytes kept 385.
+#[tokio::test]
+async fn a_drain_that_it_gave_way_to_is_followed_by_another_try() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drained(dir.path()).await;
+    let opened = parts(dir.path());
+    let (core, mut upkeep) = (opened.core, opened.upkeep);
+    let looks = Cell::new(0);
+    upkeep.keep_small(&core.table, &|| looks.replace(looks.get() + 1) > 1).expect("it gives way");
+    assert!(looks.get() > 1 && names(dir.path()) == whole("tree-1"), "{} looks", looks.get());
+    let gone = |n: u32| (Bytes::from(keys::note(&format!("{n:05}"))), table::Change { value: None, born: false });
+    core.table.publish((0..250).map(gone));
+    upkeep.told(core.table.move_down(&core.table.start_move()).expect("a move"));
+    core.table.end_move();
+    upkeep.keep_small(&core.table, &|| false).expect("it is written");
+    assert!(!names(dir.path()).contains("tree-1"), "{:?}", names(dir.path()));
+}
+
 /// Opens what a cut left: all is there, nothing else is, and it goes on.
 async fn check_cut(what: &str, store: &Path, tree: &str, ledger: Ledger) {
     let after = open(store).unwrap_or_else(|error| panic!("{what}: {error}"));
