@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 mod copies;
+mod follow;
 mod rebuild;
+mod table;
 
 use copies::{copy, copy_piece_by_piece, copy_segments};
 
