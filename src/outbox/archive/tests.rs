@@ -1,6 +1,10 @@
 //! What a crash may leave of an archive: every prefix of it, with every kind of end. What was acknowledged is found, and
 //! nothing else is.
 
+mod opening;
+mod segments;
+mod shelf;
+
 use std::fs;
 use std::path::Path;
 

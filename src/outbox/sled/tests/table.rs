@@ -209,6 +209,8 @@ fn what_the_tree_is_behind_is_counted_as_it_comes_and_goes() {
     // The tree is to hear that these go: that takes room as well.
     let removed = table.publish((0..50).map(|number| gone(key(number))));
     assert!((50 * 101..=small).contains(&removed), "{removed} for fifty keys that go");
+    let moving = table.start_move();
+    assert_eq!(moving.len(), 50);
     table.end_move();
-    assert_eq!(table.start_move().len(), 50);
+    assert_eq!(Arc::strong_count(&moving), 1, "what has moved is let go");
 }
