@@ -109,6 +109,35 @@ pub(in crate::outbox) fn is_no_descriptor(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbox::archive::segment::Summary;
+
+    fn numbers(opened: &Opened) -> Vec<u32> {
+        opened.latest().iter().map(|sealed| sealed.number).collect()
+    }
+
+    #[test]
+    fn the_few_that_were_asked_for_last_stay_open() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let most = OPEN as u32 + 4;
+        for number in 1..=most {
+            segment::create(dir.path(), number).expect("a segment");
+            segment::write_index(dir.path(), number, &Summary::empty(), &mut []).expect("an index");
+        }
+        let opened = Opened::default();
+        let get = |number| opened.get(dir.path(), number).expect("a disk").expect("it is there");
+        for number in 1..=most {
+            assert_eq!(get(number).number, number);
+        }
+        assert_eq!(numbers(&opened), (5..=most).rev().collect::<Vec<_>>());
+        let (first, again) = (get(7), get(7));
+        assert!(Arc::ptr_eq(&first, &again), "it is not opened twice");
+        assert_eq!(numbers(&opened), [7, 12, 11, 10, 9, 8, 6, 5]);
+        assert!(opened.get(dir.path(), most + 1).expect("no failure").is_none());
+        opened.forget_before(8);
+        assert_eq!(numbers(&opened), [12, 11, 10, 9, 8]);
+        opened.forget_before(99);
+        assert_eq!(numbers(&opened), [0; 0]);
+    }
 
     #[test]
     fn a_descriptor_is_waited_for_and_other_troubles_are_told_at_once() {
