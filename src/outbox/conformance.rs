@@ -47,8 +47,11 @@ suite!(
     journeys::a_key_repeats_its_answer_or_refuses_another_request,
     journeys::deadlines_follow_the_stored_journey,
     journeys::a_fired_deadline_goes_with_its_commit,
+    journeys::a_deadline_that_fired_may_be_set_again_for_the_same_instant,
+    journeys::deadlines_of_one_kind_at_one_instant_are_one,
     journeys::numbers_are_never_given_twice,
     journeys::references_find_the_newest,
+    journeys::journeys_are_listed_by_their_state,
     journeys::lists_page_from_end_to_end,
     journeys::notes_are_kept_with_a_commit_or_alone,
     journeys::large_values_are_refused_whole,
@@ -64,10 +67,14 @@ suite!(
     deliveries::watchers_hear_of_every_change,
     ordered::a_later_event_waits_for_the_earlier,
     ordered::calling_off_lets_the_next_go,
+    ordered::each_endpoint_keeps_the_order_by_itself,
+    ordered::those_that_wait_are_counted_as_they_come_and_go,
     mails::a_digest_opens_joins_and_closes,
     mails::a_full_digest_is_followed_by_another,
     mails::a_digest_that_is_being_composed_takes_no_more,
     mails::are_sent_retried_kept_or_given_up,
+    mails::claims_of_mails_and_digests_are_told_apart,
+    mails::a_claim_is_settled_as_what_it_is,
 );
 
 const HOOK: &str = "demo";

@@ -104,6 +104,40 @@ pub(super) async fn a_fired_deadline_goes_with_its_commit(outbox: &dyn Outbox) {
     assert_eq!(outbox.last_instant(), Some(at(10)));
 }
 
+pub(super) async fn a_deadline_that_fired_may_be_set_again_for_the_same_instant(outbox: &dyn Outbox) {
+    let mut first = journey(1);
+    first.deadlines = vec![deadline(DeadlineKind::Processing, 10)];
+    outbox.commit(start(first.clone())).await.expect("a fresh journey");
+    let fired = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim").rows[0].lease;
+    let mut commit = next(&first);
+    commit.fired = Some(fired);
+    outbox.commit(commit).await.expect("the right version");
+    assert_eq!(outbox.horizon().deadlines_in_flight, 0);
+    let again = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim").rows;
+    assert_eq!(again.iter().map(|row| row.lease).collect::<Vec<_>>(), [fired]);
+
+    // A commit that fires nothing leaves those alone that it keeps, also while somebody has them.
+    let kept = Commit { expected_version: Some(2), ..next(&first) };
+    outbox.commit(Commit { journey: Journey { version: 3, ..kept.journey.clone() }, ..kept }).await.expect("the next");
+    assert_eq!(outbox.horizon().deadlines_in_flight, 1);
+}
+
+pub(super) async fn deadlines_of_one_kind_at_one_instant_are_one(outbox: &dyn Outbox) {
+    let mut first = journey(1);
+    first.deadlines = vec![deadline(DeadlineKind::Processing, 10); 2];
+    first.deadlines.push(deadline(DeadlineKind::Processing, 11));
+    outbox.commit(start(first.clone())).await.expect("a fresh journey");
+    let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim");
+    assert_eq!((claimed.rows.len(), claimed.next_due), (1, Some(at(11))));
+    outbox.release(vec![claimed.rows[0].lease]);
+    let mut commit = next(&first);
+    commit.journey.deadlines.clear();
+    outbox.commit(commit).await.expect("the right version");
+    assert_eq!(outbox.horizon().deadlines, []);
+    let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(99), 9).await.expect("a claim");
+    assert_eq!((claimed.rows.len(), claimed.next_due), (0, None), "neither is left");
+}
+
 pub(super) async fn numbers_are_never_given_twice(outbox: &dyn Outbox) {
     assert_eq!(outbox.next_journey_number(), 1);
     assert_eq!(outbox.next_journey_number(), 2);
@@ -137,6 +171,30 @@ pub(super) async fn references_find_the_newest(outbox: &dyn Outbox) {
     let page = outbox.journeys(&query, page.next, 2).expect("a list");
     assert_eq!(page.items.iter().map(|journey| journey.number).collect::<Vec<_>>(), [1]);
     assert_eq!(page.next, None);
+}
+
+pub(super) async fn journeys_are_listed_by_their_state(outbox: &dyn Outbox) {
+    for number in 1..=4 {
+        let mut journey = journey(number);
+        if let (0, State::Idwise(state)) = (number % 2, &mut journey.state) {
+            state.phase = idwise::Phase::Deleted;
+        }
+        outbox.commit(start(journey)).await.expect("a fresh journey");
+    }
+    let word = |number: u64| {
+        let stored = outbox.journey(journey(number).id).expect("an answer").expect("it is there");
+        crate::provider::view(&stored).state.to_string()
+    };
+    assert_ne!(word(1), word(2));
+    let listed = |state: Option<String>, cursor| {
+        let page = outbox.journeys(&JourneyQuery { state, reference_no: None }, cursor, 9).expect("a list");
+        page.items.iter().map(|journey| journey.number).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(Some(word(1)), None), [3, 1]);
+    assert_eq!(listed(Some(word(2)), None), [4, 2]);
+    assert_eq!(listed(Some(word(2)), Some(3)), [2]);
+    assert_eq!(listed(None, None), [4, 3, 2, 1]);
+    assert!(listed(Some("Nowhere".into()), None).is_empty());
 }
 
 pub(super) async fn lists_page_from_end_to_end(outbox: &dyn Outbox) {

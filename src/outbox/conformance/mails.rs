@@ -146,3 +146,36 @@ pub(super) async fn are_sent_retried_kept_or_given_up(outbox: &dyn Outbox) {
     assert_eq!(outbox.mail(MailId(4)), Ok(None));
     check_sums(outbox);
 }
+
+pub(super) async fn claims_of_mails_and_digests_are_told_apart(outbox: &dyn Outbox) {
+    exhaust(outbox, 1, HOOK, 10).await;
+    let lease = digest(&due_mail(outbox, 70).await[0]).0;
+    assert_eq!((outbox.ledger().mails.in_flight, outbox.horizon().mail_in_flight), (0, 1), "a digest is no mail yet");
+    let mails = vec![mail("a@example.com", true), mail("b@example.com", true)];
+    outbox.settle(vec![Settlement::Digest { lease, mails, now: at(71) }]).await.expect("a settlement");
+    exhaust(outbox, 2, HOOK, 72).await;
+    let due = due_mail(outbox, 200).await;
+    assert_eq!(due.len(), 3, "two mails and a digest");
+    let in_flight = |outbox: &dyn Outbox| (outbox.ledger().mails.in_flight, outbox.horizon().mail_in_flight);
+    assert_eq!(in_flight(outbox), (2, 3));
+    let (first, second) = (to_send(&due[0]).0, to_send(&due[1]).0);
+    outbox.release(vec![first]);
+    assert_eq!(in_flight(outbox), (1, 2));
+    assert_eq!(outbox.mail(MailId(1)).map(|mail| mail.map(|mail| mail.state)), Ok(Some(MailState::Waiting)));
+    assert_eq!(outbox.mail(MailId(2)).map(|mail| mail.map(|mail| mail.state)), Ok(Some(MailState::InFlight)));
+    outbox.settle(vec![Settlement::Mail { lease: second, verdict: MailVerdict::Sent }]).await.expect("a settlement");
+    assert_eq!(in_flight(outbox), (0, 1));
+    outbox.release(vec![digest(&due[2]).0]);
+    assert_eq!(in_flight(outbox), (0, 0));
+    check_sums(outbox);
+}
+
+/// Whoever mixes claims up ends none of them.
+pub(super) async fn a_claim_is_settled_as_what_it_is(outbox: &dyn Outbox) {
+    exhaust(outbox, 1, HOOK, 10).await;
+    let lease = digest(&due_mail(outbox, 70).await[0]).0;
+    outbox.settle(vec![Settlement::Deadline { lease }]).await.expect("nothing is wrong with the store");
+    let due = due_mail(outbox, 70).await;
+    assert_eq!(due.len(), 1, "it is due as it was");
+    assert_eq!(digest(&due[0]).0, lease);
+}

@@ -13,7 +13,7 @@ use crate::outbox::{
     SledSettings,
 };
 
-const HOOKS: [&str; 3] = [HOOK, "other", "ordered"];
+const HOOKS: [&str; 4] = [HOOK, "other", "ordered", "ordered too"];
 
 #[derive(Clone, Debug)]
 enum Operation {

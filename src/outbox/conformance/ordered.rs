@@ -56,3 +56,56 @@ pub(super) async fn calling_off_lets_the_next_go(outbox: &dyn Outbox) {
     assert_eq!(claimed(outbox, 29).await, [ids[2].0]);
     check_sums(outbox);
 }
+
+pub(super) async fn each_endpoint_keeps_the_order_by_itself(outbox: &dyn Outbox) {
+    let hooks = ["ordered", "ordered too", "ordered as well"];
+    let mut commit = start(journey(1));
+    for _ in 0..3 {
+        emit(&mut commit, &hooks.map(|hook| (hook, 0)));
+    }
+    outbox.commit(commit).await.expect("a fresh journey");
+    // One is a step ahead of the next, who is one ahead of the last.
+    for steps in 1..=3 {
+        for hook in &hooks[..steps] {
+            let due = claim(outbox, hook, 9).await;
+            assert_eq!(due.len(), 1, "{hook} in round {steps}");
+            settle(outbox, &due[0], 9, Verdict::Delivered).await;
+        }
+    }
+    let left = |outbox: &dyn Outbox| outbox.horizon().lanes.iter().map(|lane| lane.waiting).collect::<Vec<_>>();
+    assert_eq!(left(outbox), [2, 1], "the first has had all");
+    let stored = outbox.journey(journey(1).id).expect("an answer").expect("it is there");
+    let mut commit = next(&stored);
+    emit(&mut commit, &hooks.map(|hook| (hook, 0)));
+    outbox.commit(commit).await.expect("the right version");
+    let mut due = Vec::new();
+    for hook in hooks {
+        due.extend(claim(outbox, hook, 9).await.iter().map(|due| due.message.sequence));
+    }
+    assert_eq!(due, [4, 3, 2]);
+    check_sums(outbox);
+}
+
+pub(super) async fn those_that_wait_are_counted_as_they_come_and_go(outbox: &dyn Outbox) {
+    let mut commit = start(journey(1));
+    for _ in 0..5 {
+        emit(&mut commit, &[("ordered", 0)]);
+    }
+    let ids = outbox.commit(commit).await.expect("a fresh journey").deliveries;
+    outbox.cancel(ids[2], at(1)).await.expect("it waits");
+    outbox.cancel(ids[4], at(1)).await.expect("it waits");
+    for id in [ids[0], ids[1], ids[3]] {
+        let due = claim(outbox, "ordered", 9).await;
+        assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [id]);
+        settle(outbox, &due[0], 9, Verdict::Delivered).await;
+    }
+    assert!(outbox.horizon().lanes.is_empty());
+    let stored = outbox.journey(journey(1).id).expect("an answer").expect("it is there");
+    let mut commit = next(&stored);
+    emit(&mut commit, &[("ordered", 0)]);
+    emit(&mut commit, &[("ordered", 0)]);
+    outbox.commit(commit).await.expect("the right version");
+    let due = claim(outbox, "ordered", 9).await;
+    assert_eq!(due.iter().map(|due| due.message.sequence).collect::<Vec<_>>(), [6], "and all over again");
+    check_sums(outbox);
+}

@@ -4,8 +4,12 @@
 use std::fs;
 use std::path::Path;
 
+mod batches;
 mod copies;
 mod follow;
+mod memory;
+mod opening;
+mod rare;
 mod rebuild;
 mod table;
 
