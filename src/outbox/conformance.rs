@@ -196,6 +196,7 @@ fn check_sums(outbox: &dyn Outbox) {
     let m = ledger.mails;
     assert_eq!(m.accepted, m.waiting + m.in_flight + m.sent + m.failed + m.kept, "{ledger:?}");
     let lanes = outbox.horizon().lanes;
+    assert_eq!(outbox.lanes(), lanes);
     assert_eq!(lanes.iter().map(|lane| lane.waiting).sum::<u64>(), d.waiting, "{lanes:?}");
     assert_eq!(lanes.iter().map(|lane| lane.in_flight).sum::<u64>(), d.in_flight, "{lanes:?}");
 }

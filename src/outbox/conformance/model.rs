@@ -269,6 +269,7 @@ impl Pair {
         check_sums(memory);
         assert_eq!(sled.ledger(), memory.ledger());
         assert_eq!(sled.horizon(), memory.horizon());
+        assert_eq!(sled.lanes(), memory.lanes());
         assert_eq!(sled.last_instant(), memory.last_instant());
         assert_eq!(sled.broken(), None);
         assert_eq!(sled.notes(""), memory.notes(""));

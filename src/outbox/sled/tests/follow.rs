@@ -122,6 +122,30 @@ fn size_without(dir: &Path, not: &Path) -> usize {
     sizes.sum()
 }
 
+/// A segment may only go once the tree has, on its disk, what the archive would have told it from there.
+#[tokio::test]
+async fn what_retention_drops_is_not_missed_after_a_kill() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    fill(&outbox, 1..=120).await;
+    let due = outbox.claim_deliveries(HOOK, at(0), 200).await.expect("a claim").rows;
+    let settlement = |due: DueDelivery| {
+        let attempt = Attempt { n: 1, started_at: at(1), finished_at: at(1), outcome: Outcome::default() };
+        let (lease, attempt) = (due.lease, Box::new(attempt));
+        Settlement::Attempt { lease, attempt, verdict: Verdict::Delivered, notice: None }
+    };
+    outbox.settle(due.into_iter().map(settlement).collect()).await.expect("a settlement");
+    outbox.expire(at(1_000_000_000)).await.expect("it expires");
+    while dir.path().join("archive/000001.seg").exists() {
+        crate::clock::real_sleep(Duration::from_millis(5)).await;
+    }
+    let killed = tempfile::tempdir().expect("a directory");
+    copy(dir.path(), killed.path());
+    let after = open(killed.path()).expect("a store that was killed opens");
+    assert_eq!((after.ledger(), after.horizon()), (outbox.ledger(), outbox.horizon()));
+    assert_eq!(after.ledger().deliveries.delivered, 120);
+}
+
 /// Tells the follower of so much that it is busy for a while, and says when it has begun. When it has ended, the first
 /// segment of the archive is gone.
 fn busy(dir: &Path) -> (Arc<Core>, Follower) {
