@@ -114,4 +114,8 @@ fn d9_a_sealed_segment_is_refused_when_it_is_shorter_longer_or_another() {
     fs::write(&path, &whole).expect("a segment");
     opened().expect("it is whole again");
     assert_eq!(fs::read(&index).expect("it was written anew"), known);
+    // Another trouble of the disk is no reason to write over it.
+    fs::remove_file(&index).and_then(|()| std::os::unix::fs::symlink(&index, &index)).expect("a link to itself");
+    assert!(matches!(opened(), Err(ArchiveError::Io(_))));
+    assert!(index.is_symlink());
 }

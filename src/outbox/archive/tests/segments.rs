@@ -126,6 +126,8 @@ fn an_index_of_any_length_finds_what_it_has_and_nothing_else() {
     assert!(refused(&[&whole[..16], &5_000_u64.to_le_bytes(), &whole[24..]].concat()));
     fs::remove_file(&path).expect("a file");
     assert!(Index::open(dir.path(), 1).expect("no failure").is_none());
+    std::os::unix::fs::symlink(&path, &path).expect("a link to itself");
+    assert!(Index::open(dir.path(), 1).is_err(), "one that cannot be opened is not missing");
 }
 
 /// Of several frames with one key the last counts: how a delivery stands is what its latest frame says.
