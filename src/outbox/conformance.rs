@@ -64,6 +64,7 @@ suite!(
     deliveries::only_what_waits_can_be_called_off,
     deliveries::a_stale_claim_settles_nothing,
     deliveries::lists_are_filtered_and_paged,
+    deliveries::the_ledger_counts_each_end_once,
     deliveries::watchers_hear_of_every_change,
     ordered::a_later_event_waits_for_the_earlier,
     ordered::calling_off_lets_the_next_go,

@@ -191,6 +191,27 @@ pub(super) async fn lists_are_filtered_and_paged(outbox: &dyn Outbox) {
     assert_eq!(resent, DeliveryId(5));
 }
 
+pub(super) async fn the_ledger_counts_each_end_once(outbox: &dyn Outbox) {
+    let (_, _, ids) = given(outbox, 1, &[(HOOK, 0); 6]).await;
+    let due = claim(outbox, HOOK, 0).await;
+    settle(outbox, &due[0], 1, Verdict::RetryAt(at(2))).await;
+    for due in &due[1..3] {
+        settle(outbox, due, 1, Verdict::Delivered).await;
+    }
+    settle(outbox, &due[3], 1, Verdict::Exhausted).await;
+    settle(outbox, &due[3], 1, Verdict::Exhausted).await;
+    outbox.release(vec![due[4].lease]);
+    outbox.cancel(ids[4], at(1)).await.expect("it waits");
+    let again = claim(outbox, HOOK, 2).await;
+    settle(outbox, &again[0], 2, Verdict::Delivered).await;
+    outbox.redeliver(ids[3], at(3)).await.expect("it is over");
+    let ledger = outbox.ledger();
+    let d = ledger.deliveries;
+    assert_eq!((ledger.journeys, ledger.events, ledger.attempts, d.accepted), (1, 1, 5, 7));
+    assert_eq!((d.waiting, d.in_flight, d.delivered, d.exhausted, d.cancelled), (1, 1, 3, 1, 1));
+    check_sums(outbox);
+}
+
 pub(super) async fn watchers_hear_of_every_change(outbox: &dyn Outbox) {
     let mut changed = outbox.changed();
     changed.mark_unchanged();

@@ -144,6 +144,9 @@ pub(super) async fn are_sent_retried_kept_or_given_up(outbox: &dyn Outbox) {
     assert_eq!(newest, [(3, MailState::Kept, 0), (2, MailState::Failed, 2)]);
     assert_eq!(states(2, next), (vec![(1, MailState::Sent, 1)], None));
     assert_eq!(outbox.mail(MailId(4)), Ok(None));
+    let counts = outbox.ledger().mails;
+    assert_eq!((counts.accepted, counts.waiting, counts.in_flight), (3, 0, 0));
+    assert_eq!((counts.sent, counts.failed, counts.kept), (1, 1, 1));
     check_sums(outbox);
 }
 

@@ -76,6 +76,8 @@ fn changes_gather_for_a_while_unless_there_are_many() {
     let (core, follower) = following(dir.path());
     let until_told = |full: bool| {
         follower.catch_up();
+        // It is back at rest, and nothing else will wake it.
+        std::thread::sleep(Duration::from_millis(20));
         let watch = Stopwatch::start();
         publish(&core, &follower, "a");
         if full {
