@@ -55,4 +55,18 @@ mod tests {
         assert!(recent.young.len() + recent.old.len() <= 2 * KEPT);
         assert_eq!(recent.get(&1), None);
     }
+
+    #[test]
+    fn what_is_kept_weighs_no_more_than_it_may() {
+        const LIMIT: usize = 100;
+        for weight in [1, 7, 30, 50, 51, 99, 100, 101, 1_000] {
+            let mut recent = Recent::new(LIMIT);
+            for number in 0..1_000 {
+                recent.put(number, number, weight);
+                assert_eq!(recent.get(&number), Some(&number), "the last one is kept, whatever it weighs");
+                let kept = recent.young.len() + recent.old.len();
+                assert!(kept <= 2 * (LIMIT / weight).max(1), "{kept} that weigh {weight}");
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod opening;
 mod rare;
 mod rebuild;
 mod table;
+mod writing;
 
 use copies::{copy, copy_piece_by_piece, copy_segments};
 
