@@ -48,6 +48,7 @@ suite!(
     journeys::deadlines_follow_the_stored_journey,
     journeys::a_fired_deadline_goes_with_its_commit,
     journeys::a_deadline_that_fired_may_be_set_again_for_the_same_instant,
+    journeys::a_deadline_that_was_settled_does_not_come_back,
     journeys::deadlines_of_one_kind_at_one_instant_are_one,
     journeys::numbers_are_never_given_twice,
     journeys::references_find_the_newest,

@@ -122,6 +122,19 @@ pub(super) async fn a_deadline_that_fired_may_be_set_again_for_the_same_instant(
     assert_eq!(outbox.horizon().deadlines_in_flight, 1);
 }
 
+pub(super) async fn a_deadline_that_was_settled_does_not_come_back(outbox: &dyn Outbox) {
+    let mut first = journey(1);
+    first.deadlines = vec![deadline(DeadlineKind::Processing, 10)];
+    outbox.commit(start(first.clone())).await.expect("a fresh journey");
+    let lease = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim").rows[0].lease;
+    outbox.settle(vec![Settlement::Deadline { lease }]).await.expect("a settlement");
+    // The journey still has it: nobody took it away.
+    outbox.commit(next(&first)).await.expect("the right version");
+    assert_eq!(outbox.horizon().deadlines, []);
+    let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(99), 9).await.expect("a claim");
+    assert_eq!((claimed.rows.len(), claimed.next_due), (0, None));
+}
+
 pub(super) async fn deadlines_of_one_kind_at_one_instant_are_one(outbox: &dyn Outbox) {
     let mut first = journey(1);
     first.deadlines = vec![deadline(DeadlineKind::Processing, 10); 2];
