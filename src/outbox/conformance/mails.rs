@@ -98,10 +98,13 @@ pub(super) async fn a_digest_that_is_being_composed_takes_no_more(outbox: &dyn O
     let second = exhaust(outbox, 2, HOOK, 50).await;
     let lease = digest(&due[0]).0;
     outbox.settle(vec![Settlement::Digest { lease, mails: Vec::new(), now: at(71) }]).await.expect("a settlement");
+    // That one stays open when the first is done with.
+    let third = exhaust(outbox, 3, HOOK, 60).await;
     let due = due_mail(outbox, 200).await;
-    assert_eq!(due.len(), 1, "E1: it is named in another");
+    assert_eq!(due.len(), 1, "E1: they are named in another");
     let (_, due_at, _, entries) = digest(&due[0]);
-    assert_eq!((due_at, entries[0].delivery), (at(110), second));
+    let named: Vec<_> = entries.iter().map(|entry| entry.delivery).collect();
+    assert_eq!((due_at, named), (at(110), vec![second, third]));
 }
 
 pub(super) async fn are_sent_retried_kept_or_given_up(outbox: &dyn Outbox) {
