@@ -6,7 +6,7 @@ use super::super::follow::Follower;
 use super::super::table::Change;
 use super::*;
 use crate::clock::Stopwatch;
-use crate::outbox::record::{self, keys};
+use crate::outbox::record::{self, Meta, keys};
 
 /// Changes gather for so long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -15,12 +15,12 @@ const FULL: usize = 8 << 20;
 /// The writer lets the tree be behind by so many.
 const FAR: usize = 16 << 20;
 
-/// A store without its writer.
-fn following(dir: &Path) -> (Arc<Core>, Follower) {
+/// A store without its writer, and how far its tree has come.
+fn following(dir: &Path) -> (Arc<Core>, Follower, Meta) {
     let opened = recover::open(dir, &SledSettings::default()).expect("a store");
     let core = Arc::new(opened.core);
     let follower = Follower::start(core.clone(), opened.files).expect("a thread");
-    (core, follower)
+    (core, follower, opened.meta)
 }
 
 fn put(key: Vec<u8>, value: &[u8]) -> (Bytes, Change) {
@@ -40,7 +40,7 @@ fn is_told(core: &Core) -> bool {
 #[test]
 fn whoever_waits_for_the_tree_finds_that_it_has_everything() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (core, follower) = following(dir.path());
+    let (core, follower, _) = following(dir.path());
     follower.catch_up();
     for key in ["a", "b", "c"] {
         publish(&core, &follower, key);
@@ -60,7 +60,7 @@ fn whoever_waits_for_the_tree_finds_that_it_has_everything() {
 #[test]
 fn a_failed_store_keeps_nobody_waiting() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (core, follower) = following(dir.path());
+    let (core, follower, _) = following(dir.path());
     core.fail(&OutboxError::Broken("the disk is gone".into()));
     publish(&core, &follower, "a");
     follower.catch_up();
@@ -73,7 +73,7 @@ fn a_failed_store_keeps_nobody_waiting() {
 #[test]
 fn changes_gather_for_a_while_unless_there_are_many() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (core, follower) = following(dir.path());
+    let (core, follower, _) = following(dir.path());
     let until_told = |full: bool| {
         follower.catch_up();
         // It is back at rest, and nothing else will wake it.
@@ -151,10 +151,8 @@ async fn what_retention_drops_is_not_missed_after_a_kill() {
 /// Tells the follower of so much that it is busy for a while, and says when it has begun. When it has ended, the first
 /// segment of the archive is gone.
 fn busy(dir: &Path) -> (Arc<Core>, Follower) {
-    let opened = recover::open(dir, &SledSettings::default()).expect("a store");
-    let core = Arc::new(opened.core);
-    let follower = Follower::start(core.clone(), opened.files).expect("a thread");
-    let meta = record::Meta { first_segment: 2, ..opened.meta };
+    let (core, follower, meta) = following(dir);
+    let meta = Meta { first_segment: 2, ..meta };
     let rows = (0..20_000).map(|number: u32| put(keys::note(&number.to_string()), &[b'x'; 200]));
     let meta =
         (Bytes::from_static(keys::META), Change { value: Some(record::seal(keys::META, &meta).into()), born: false });
