@@ -9,24 +9,6 @@ use super::*;
 use crate::outbox::record::Place;
 use crate::provider::Deadline;
 
-/// What a batch is gathered in, and never written.
-fn draft<'a, 't>(core: &'t Core, opened: (&'a mut crate::outbox::archive::Appender, &'a mut Known)) -> Draft<'a, 't>
-where
-    't: 'a,
-{
-    Draft {
-        core,
-        view: View::new(&core.table),
-        archive: opened.0,
-        known: opened.1,
-        meta: Default::default(),
-        ops: Vec::new(),
-        journeys: Default::default(),
-        unseen: None,
-        new_lanes: Vec::new(),
-    }
-}
-
 #[tokio::test]
 async fn what_a_batch_is_about_to_end_is_nobodys_meanwhile() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -39,7 +21,18 @@ async fn what_a_batch_is_about_to_end_is_nobodys_meanwhile() {
     drop(outbox);
     let opened = recover::open(dir.path(), &SledSettings::default()).expect("a store");
     let Opened { core, mut archive, meta, mut known, .. } = opened;
-    let mut draft = Draft { meta, ..draft(&core, (&mut archive, &mut known)) };
+    // What a batch is gathered in, and never written.
+    let mut draft = Draft {
+        core: &core,
+        view: View::new(&core.table),
+        archive: &mut archive,
+        known: &mut known,
+        meta,
+        ops: Vec::new(),
+        journeys: Default::default(),
+        unseen: None,
+        new_lanes: Vec::new(),
+    };
     let lane = |hook: &str| core.live().lane(hook);
     let claim = |lane: Option<u32>| core.claim(lane.into_iter(), at(9), 9).expect("a claim").rows;
     let deadlines = || rules::deadline_lanes(DeadlineKind::Processing).flat_map(|lane| claim(Some(lane))).count();
