@@ -55,6 +55,21 @@ async fn a_message_that_many_are_owed_is_read_for_the_first_of_them() {
     assert_eq!(other[0].message, due[1].message);
 }
 
+/// It has its message with it: the event's own frame may go before it does.
+#[tokio::test]
+async fn what_was_sent_again_has_its_message_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let outbox = open(dir.path()).expect("a fresh store");
+    fill(&outbox, 2..=2).await;
+    let again = outbox.redeliver(DeliveryId(1), at(3)).await.expect("it is over");
+    let outbox = forgotten(&SledSettings::default(), dir.path(), outbox);
+    let due = outbox.claim_deliveries(HOOK, at(3), 9).await.expect("a claim").rows;
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [again]);
+    assert_eq!(due[0].message.body.len(), 1_500);
+    let event = outbox.event(due[0].message.event_id).expect("an answer").expect("it is there");
+    assert_eq!((event.message, event.deliveries), (due[0].message.clone(), vec![DeliveryId(1), again]));
+}
+
 /// Rows bring their messages along from commit to claim, but only so many bytes of them.
 #[tokio::test]
 async fn messages_that_wait_in_memory_are_bounded_and_none_is_lost() {
