@@ -15,8 +15,8 @@ fn meta(outbox: &SledOutbox) -> Meta {
 /// Commits and notes that reach the writer while it is busy with something else: into how many batches it puts them.
 async fn gathered(outbox: &Arc<SledOutbox>, commits: Vec<Commit>, notes: Vec<Note>) -> u64 {
     let before = meta(outbox).batch;
-    let (holds, held) = mpsc::channel();
-    let (let_go, may_go) = mpsc::channel();
+    let (holds, held) = mpsc::sync_channel(1);
+    let (let_go, may_go) = mpsc::sync_channel(1);
     let core = outbox.core.clone();
     let holder = std::thread::spawn(move || {
         // Without it the writer ends no batch.
