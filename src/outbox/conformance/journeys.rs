@@ -120,6 +120,8 @@ pub(super) async fn a_deadline_that_fired_may_be_set_again_for_the_same_instant(
     let kept = Commit { expected_version: Some(2), ..next(&first) };
     outbox.commit(Commit { journey: Journey { version: 3, ..kept.journey.clone() }, ..kept }).await.expect("the next");
     assert_eq!(outbox.horizon().deadlines_in_flight, 1);
+    let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim");
+    assert_eq!((claimed.rows.len(), claimed.next_due), (0, None), "nobody else gets it meanwhile");
 }
 
 pub(super) async fn a_deadline_that_was_settled_does_not_come_back(outbox: &dyn Outbox) {

@@ -81,6 +81,8 @@ fn changes_gather_for_a_while_unless_there_are_many() {
         let watch = Stopwatch::start();
         publish(&core, &follower, "a");
         if full {
+            // It has begun to let them gather.
+            std::thread::sleep(Duration::from_millis(20));
             follower.published(FULL);
         }
         while !is_told(&core) {

@@ -102,6 +102,17 @@ async fn a_lock_that_is_given_back_soon_is_waited_for() {
     holder.join().expect("it ends");
 }
 
+/// Whoever is told that a store is in use looks for a process that has it.
+#[tokio::test]
+async fn a_disk_that_fails_is_not_taken_for_a_lock() {
+    let dir = tampered(|_| {}).await;
+    let tree = tree_of(dir.path()).join("db");
+    drop(the_tree(dir.path()));
+    fs::remove_file(&tree).and_then(|()| fs::create_dir(&tree)).expect("a directory");
+    let error = open(dir.path()).expect_err("it is no file");
+    assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_segment_is_neither_tiny_nor_too_long_whatever_is_asked_for() {
     for segment_bytes in [0, u32::MAX] {
