@@ -116,7 +116,7 @@ def measure(table, sink, ports, pending, seconds):
 def creep(table, sink, ports, deliveries, rounds):
     """G13: fills and drains; between rounds the retention passes on the provider's clock, which is moved by hand. What is
     left then is little: where it is less than `LITTLE`, that stands for it."""
-    room(deliveries * rounds * 2_000)
+    room(deliveries * 2_000)
     # Many to each event: what is measured is deliveries, and journeys are kept for ever.
     names = [f"w-{n}" for n in range(1_000)]
     head = '[outbox]\nretention = "1h"\n[clock]\nmode = "manual"\n'

@@ -19,7 +19,7 @@ const FAR: usize = 16 << 20;
 fn following(dir: &Path) -> (Arc<Core>, Follower, Meta) {
     let opened = recover::open(dir, &SledSettings::default()).expect("a store");
     let core = Arc::new(opened.core);
-    let follower = Follower::start(core.clone(), opened.files).expect("a thread");
+    let follower = Follower::start(core.clone(), opened.upkeep).expect("a thread");
     (core, follower, opened.meta)
 }
 

@@ -110,7 +110,7 @@ async fn a_lock_that_is_given_back_soon_is_waited_for() {
 #[tokio::test]
 async fn a_disk_that_fails_is_not_taken_for_a_lock() {
     let dir = tampered(|_| {}).await;
-    let tree = tree_of(dir.path()).join("db");
+    let tree = tree_of(dir.path()).join("conf");
     drop(the_tree(dir.path()));
     fs::remove_file(&tree).and_then(|()| fs::create_dir(&tree)).expect("a directory");
     let error = open(dir.path()).expect_err("it is no file");

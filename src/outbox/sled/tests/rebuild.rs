@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
+use super::super::table;
 use super::*;
 use crate::clock::Stopwatch;
 use crate::outbox::record::{FORMAT, keys};
