@@ -38,7 +38,7 @@ use crate::secret::ending;
 const AT_ONCE: usize = 512;
 
 /// On a clock that leaps so many deliveries may be owed before it waits for them.
-const OWED: u64 = 8_192;
+const OWED: u64 = 1_024;
 
 /// The longest sleep; the clock may be changed meanwhile.
 const LONGEST: Duration = Duration::from_millis(500);
