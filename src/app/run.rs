@@ -27,15 +27,12 @@ use crate::delivery::news::Newsroom;
 use crate::delivery::shell::{INPUTS, Shell, StopTokens};
 use crate::delivery::tally::Tally;
 use crate::message::Endpoint;
-use crate::outbox::{MemoryOutbox, Note, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
+use crate::outbox::{JourneyQuery, MemoryOutbox, OpenError, Outbox, OutboxError, SledOutbox, SledSettings};
 use crate::provider::{Dialect, Environment, Flow, ProviderKind};
 use crate::rng::Seed;
 use crate::schedule::Job;
 use crate::secret::{Redactor, ending};
 use crate::transport::{HttpSettings, HttpTransport, MailSettings, MailTransport, Mailer, Transport};
-
-/// The note that says whose journeys a store has.
-const PROVIDER: &str = "provider";
 
 /// Where journeys, messages and deliveries are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +133,7 @@ pub enum BootError {
         /// The store.
         path: String,
         /// Whose it is.
-        found: String,
+        found: ProviderKind,
         /// Who is to be played.
         asked: ProviderKind,
     },
@@ -206,7 +203,7 @@ pub async fn start_with(parts: Parts, transport: Arc<dyn Transport>) -> Result<R
 /// [`BootError`] when the outbox cannot be read.
 pub async fn start_in(parts: Parts, world: World) -> Result<Running, BootError> {
     let World { outbox, transport, mailer } = world;
-    belongs_to(parts.provider, &*outbox, &parts.store).await?;
+    belongs_to(parts.provider, &*outbox, &parts.store)?;
     let last = outbox.last_instant().max(kept_position(&*outbox).map_err(BootError::Read)?);
     let clock = Arc::new(clock(parts.clock, parts.start, last));
     let endpoints = Endpoints::default();
@@ -365,22 +362,18 @@ async fn open(store: &Store) -> Result<Arc<dyn Outbox>, OpenError> {
     }
 }
 
-/// A store is one provider's for good: its journeys mean nothing to another.
-async fn belongs_to(provider: ProviderKind, outbox: &dyn Outbox, store: &Store) -> Result<(), BootError> {
-    let kept = outbox.notes(PROVIDER).map_err(BootError::Read)?;
-    match kept.first().map(|(_, value)| String::from_utf8_lossy(value).into_owned()) {
-        Some(found) if found != provider.as_str() => {
+/// A store is one provider's: its journeys mean nothing to another. One that has none is anybody's.
+fn belongs_to(provider: ProviderKind, outbox: &dyn Outbox, store: &Store) -> Result<(), BootError> {
+    let found = outbox.journeys(&JourneyQuery::default(), None, 1).map_err(BootError::Read)?;
+    match found.items.first().map(|journey| ProviderKind::from(&journey.state)) {
+        Some(found) if found != provider => {
             let path = match store {
                 Store::Sled { path, .. } => path.display().to_string(),
                 Store::Memory => "memory".to_owned(),
             };
             Err(BootError::OtherProvider { path, found, asked: provider })
         }
-        Some(_) => Ok(()),
-        None => {
-            let note = Note { name: PROVIDER.to_owned(), value: Some(provider.as_str().into()) };
-            outbox.keep_note(note).await.map_err(BootError::Read)
-        }
+        _ => Ok(()),
     }
 }
 

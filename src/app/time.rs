@@ -86,7 +86,10 @@ impl App {
     pub(super) async fn keep_position(&self) {
         let now = self.clock.now();
         let note = Note { name: POSITION.to_owned(), value: Some(Bytes::from(now.to_rfc3339())) };
-        if let Err(error) = self.outbox.keep_note(note).await {
+        // A store that has failed is told of elsewhere.
+        if let Err(error) = self.outbox.keep_note(note).await
+            && self.outbox.broken().is_none()
+        {
             tracing::warn!(%error, "where the clock stands could not be kept");
         }
     }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::words;
-use super::{DeadlineKind, Dialect, Policy, Stimulus, idwise, qoreid};
+use super::{DeadlineKind, Dialect, Policy, State, Stimulus, idwise, qoreid};
 
 /// A provider that can be played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,16 @@ impl ProviderKind {
         match self {
             ProviderKind::Idwise => "idwise",
             ProviderKind::Qoreid => "qoreid",
+        }
+    }
+}
+
+impl From<&State> for ProviderKind {
+    /// Whose machine a journey stands in.
+    fn from(state: &State) -> Self {
+        match state {
+            State::Idwise(_) => ProviderKind::Idwise,
+            State::Qoreid(_) => ProviderKind::Qoreid,
         }
     }
 }

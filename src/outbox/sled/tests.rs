@@ -255,7 +255,7 @@ async fn rows_whose_segment_nobody_counted_are_noticed() {
     let outbox = open(dir.path()).expect("a fresh store");
     fill(&outbox, 1..=3).await;
     drop(outbox);
-    let tree = sled::open(dir.path().join("tree-1")).expect("the tree");
+    let tree = opening::the_tree(dir.path());
     for key in tree.scan_prefix(b"S").keys() {
         tree.remove(key.expect("a key")).expect("it goes");
     }

@@ -101,14 +101,16 @@ fn s1_a_clock_that_was_moved_ahead_goes_on_from_where_it_stood_at_the_end() {
 #[test]
 fn a_store_of_one_provider_is_not_played_as_another() {
     let dir = tempfile::tempdir().expect("a directory");
-    assert_eq!(Server::start(dir.path(), "").terminate().code(), Some(0));
+    let server = Server::start(dir.path(), &manual(""));
+    start(&server, "MINE-1");
+    assert_eq!(server.terminate().code(), Some(0));
     let refused = Server::launch(Server::command(dir.path(), "provider = \"qoreid\"\n")).map(drop);
     let ended = refused.expect_err("it does not start");
     assert_eq!(ended.code, 3, "{}", ended.stderr);
     for said in ["are of idwise", "plays qoreid", "--data-dir", "provider = \"idwise\""] {
         assert!(ended.stderr.contains(said), "{said} in {}", ended.stderr);
     }
-    assert_eq!(Server::start(dir.path(), "").terminate().code(), Some(0), "it is as it was");
+    assert_eq!(Server::start(dir.path(), &manual("")).terminate().code(), Some(0), "it is as it was");
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn a_reload_keeps_what_was_made_and_lets_the_file_win_a_name() {
     let file = manual(&webhook("both", &sink.url("/file/both"), ""));
     fs::write(dir.path().join("webhooks.toml"), &file).expect("a file");
     server.signal("HUP");
-    server.await_stderr("was taken over");
+    server.await_stderr("the configuration was taken over");
     let shown = |name: &str| {
         let webhook = ok(&server, &format!("/api/v1/webhooks/{name}"));
         (

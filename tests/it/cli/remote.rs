@@ -223,7 +223,7 @@ fn webhooks_are_made_tested_changed_paused_and_dropped() {
     assert_eq!(dropped, "mine is dropped; deliveries called off: 1");
     desk.run(&["webhooks", "show", "mine"]).with_code(1);
     let files = desk.run(&["webhooks", "delete", "sink"]).with_code(1);
-    assert!(files.stderr.contains("webhooks.toml"), "{}", files.stderr);
+    assert!(files.stderr.contains("the configuration's"), "{}", files.stderr);
     assert_eq!(desk.json(&["webhooks", "resume", "sink"])["paused"], false);
     let gone = nobody();
     let url = format!("http://{gone}/");

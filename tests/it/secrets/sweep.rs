@@ -208,7 +208,7 @@ fn commands(visitor: &Visitor<'_>, dir: &Path, story: &str, event: &str, webhook
     }
     fs::write(dir.join("a.journey.toml"), story).expect("writable");
     // The HAR of an attempt is a page; these are the reports that there are.
-    for (name, kinds) in [("replay", &["json"][..]), ("load", &["json", "junit", "html", "md"])] {
+    for (name, kinds) in [("replay", &["json", "junit", "md"][..]), ("load", &["json", "junit", "html", "md"])] {
         let reports: Vec<String> = kinds.iter().map(|kind| format!("{kind}={name}.{kind}")).collect();
         let mut words = vec![name, "a.journey.toml"];
         words.extend(reports.iter().flat_map(|report| ["--report", report]));
@@ -278,7 +278,7 @@ fn x1_x2_twelve_secrets_of_idwise_show_nowhere_in_no_form() {
     server.await_stderr("nothing was taken over");
     fs::write(dir.path().join("webhooks.toml"), &changed).expect("writable");
     server.signal("HUP");
-    server.await_stderr("was taken over");
+    server.await_stderr("the configuration was taken over");
     journey("X-2");
     let owned = sent(&sink, visitor.canaries);
     for name in ["BASIC", "BEARER", "HEADER", "LITERAL", "RELOADED", "MADETOKEN", "MADEHEADER"] {

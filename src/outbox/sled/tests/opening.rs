@@ -14,7 +14,7 @@ fn tree_of(dir: &Path) -> PathBuf {
 }
 
 /// That tree; whoever had it open lets go of it a moment after it was closed.
-fn the_tree(dir: &Path) -> sled::Db {
+pub(super) fn the_tree(dir: &Path) -> sled::Db {
     loop {
         match sled::open(tree_of(dir)) {
             Ok(tree) => return tree,
