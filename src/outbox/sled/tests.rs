@@ -7,6 +7,7 @@ use std::path::Path;
 mod batches;
 mod copies;
 mod follow;
+mod home;
 mod memory;
 mod opening;
 mod rare;

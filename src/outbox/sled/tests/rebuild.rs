@@ -3,19 +3,18 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use super::super::table;
 use super::*;
 use crate::clock::Stopwatch;
-use crate::outbox::record::{FORMAT, keys};
+use crate::outbox::record::keys;
 
 /// Deliveries of a backlog; large enough that a tree that had it is mostly empty without it.
 const BACKLOG: usize = 5_000;
 
 /// Every tree that is mostly empty is written anew, however small.
-fn settings() -> SledSettings {
+pub(super) fn settings() -> SledSettings {
     SledSettings {
         segment_bytes: 64 << 10,
         rebuild_bytes: 0,
@@ -34,7 +33,7 @@ fn parts(dir: &Path) -> recover::Opened {
 }
 
 /// One journey with one event that is owed so many times.
-async fn owe(outbox: &SledOutbox, number: u64, times: usize) {
+pub(super) async fn owe(outbox: &SledOutbox, number: u64, times: usize) {
     let mut commit = start(journey(number));
     emit(&mut commit, &vec![(HOOK, 0); times]);
     commit.now = at(number as i64);
@@ -61,7 +60,7 @@ async fn drain(outbox: &SledOutbox, now: i64) {
 
 /// A store that nobody has open, with all of `fill(1..=10)` and some notes, more than are copied at a time, whose tree had a
 /// backlog and has it no more.
-async fn drained(dir: &Path) {
+pub(super) async fn drained(dir: &Path) {
     let outbox = open(dir).expect("a fresh store");
     fill(&outbox, 1..=10).await;
     for n in 0..300 {
@@ -87,12 +86,12 @@ fn blocks(file: &Path) -> u64 {
 }
 
 /// The names below a store's directory.
-fn names(dir: &Path) -> BTreeSet<String> {
+pub(super) fn names(dir: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(dir).expect("a directory").flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-fn whole(tree: &str) -> BTreeSet<String> {
+pub(super) fn whole(tree: &str) -> BTreeSet<String> {
     ["archive", "current", "lock", tree].map(str::to_owned).into()
 }
 
@@ -348,129 +347,6 @@ async fn a_disk_that_fails_for_another_tree_fails_the_store() {
     drop(opened);
     remove(&dir.path().join("tree-2"));
     check_holds(&open(dir.path()).expect("it opens"), 10);
-}
-
-#[tokio::test]
-async fn a_pointer_that_does_not_hold_is_refused_in_words() {
-    let dir = tempfile::tempdir().expect("a directory");
-    drained(dir.path()).await;
-    let pointer = dir.path().join("current");
-    let bytes = fs::read(&pointer).expect("a pointer");
-    let refused = |bytes: &[u8]| {
-        fs::write(&pointer, bytes).expect("a file");
-        open(dir.path()).expect_err("it does not hold")
-    };
-    let words = "the file `current`, which says where its tree is, does not hold; restore a copy, or move it away";
-    for bit in 0..bytes.len() * 8 {
-        let mut bent = bytes.clone();
-        bent[bit / 8] ^= 1 << (bit % 8);
-        let error = refused(&bent).to_string();
-        assert!(error.contains(words), "bit {bit}: {error}");
-    }
-    for length in 0..bytes.len() {
-        let error = refused(&bytes[..length]).to_string();
-        assert!(error.contains(words), "{length} bytes: {error}");
-    }
-    assert!(refused(&[&bytes[..], b"\0"].concat()).to_string().contains(words));
-    // One that holds, of a tree that is not there, and of a format that is not ours.
-    let another = |at: usize, word: u32| {
-        let mut other = bytes.clone();
-        other[at..at + 4].copy_from_slice(&word.to_le_bytes());
-        let crc = crc32fast::hash(&other[..16]);
-        other[16..].copy_from_slice(&crc.to_le_bytes());
-        refused(&other)
-    };
-    assert!(another(12, 7).to_string().contains("there is no tree-7/db"));
-    assert!(names(dir.path()).contains("tree-1"), "what may be all that is left is left alone");
-    let other = another(8, FORMAT + 1);
-    assert!(matches!(&other, OpenError::Format { found, .. } if *found == (FORMAT + 1).to_string()), "{other}");
-    fs::write(&pointer, &bytes).expect("a file");
-    check_holds(&open(dir.path()).expect("it opens"), 10);
-    // A tree without rows in the place of one that had some.
-    let empty = tempfile::tempdir().expect("a directory");
-    remove(&dir.path().join("tree-1"));
-    drop(sled::open(dir.path().join("tree-1")).expect("a tree"));
-    let error = open(dir.path()).expect_err("it had rows").to_string();
-    assert!(error.contains("the archive holds data, but the tree is empty"), "{error}");
-    // A store of the formats that had no pointer.
-    drop(sled::open(empty.path()).expect("a tree"));
-    let older = open(empty.path()).expect_err("it is another format").to_string();
-    assert!(older.contains("has format 6 or an older one, this version reads format 7"), "{older}");
-}
-
-/// Takes something from a store.
-type Spoil<'a> = &'a dyn Fn(&Path) -> io::Result<()>;
-
-/// The story: a start that was cut short while sled wrote its first files was called damaged by the next one.
-#[tokio::test]
-async fn a_first_start_that_was_cut_short_leaves_nothing_in_the_way() {
-    let dir = tempfile::tempdir().expect("a directory");
-    drop(recover::open(dir.path(), &settings()).expect("a fresh store"));
-    let made = names(dir.path());
-    assert_eq!(made, whole("tree-1"));
-    let cut = |spoil: Spoil<'_>| {
-        let to = tempfile::tempdir().expect("a directory");
-        copy(dir.path(), to.path());
-        remove(&to.path().join("current"));
-        spoil(to.path()).expect("it is spoilt");
-        to
-    };
-    let without_tree = |to: &Path| fs::remove_dir_all(to.join("tree-1"));
-    let spoils: [Spoil<'_>; 9] = [
-        &|_| Ok(()),
-        &|to| fs::write(to.join("current.new"), b"USTREE01"),
-        &|to| fs::write(to.join("tree-1/db"), vec![0; 300]),
-        &|to| fs::write(to.join("tree-1/conf"), b"vers"),
-        &|to| fs::remove_file(to.join("tree-1/db")),
-        &without_tree,
-        &|to| without_tree(to).and_then(|()| fs::remove_file(to.join("archive/mark"))),
-        &|to| without_tree(to).and_then(|()| fs::write(to.join("archive/mark"), b"USM")),
-        &|to| {
-            without_tree(to)?;
-            fs::remove_file(to.join("archive/mark"))?;
-            fs::write(to.join("archive/000001.seg"), b"USA")
-        },
-    ];
-    for (n, spoil) in spoils.iter().enumerate() {
-        let to = cut(*spoil);
-        let outbox = open(to.path()).unwrap_or_else(|error| panic!("cut {n}: {error}"));
-        assert_eq!(outbox.ledger(), Ledger::default(), "cut {n}");
-        owe(&outbox, 1, 1).await;
-        drop(outbox);
-        assert_eq!(names(to.path()), whole("tree-1"), "cut {n}");
-        assert_eq!(open(to.path()).expect("it opens").ledger().events, 1, "cut {n}");
-    }
-    // What only a store that was one can have is no such start.
-    let lost: [Spoil<'_>; 4] = [
-        &|to| fs::remove_dir_all(to.join("archive")),
-        &|to| fs::rename(to.join("tree-1"), to.join("tree-2")),
-        &|to| fs::rename(to.join("archive/000001.seg"), to.join("archive/000002.seg")),
-        &|to| fs::write(to.join("archive/000001.seg"), [0; 17]),
-    ];
-    for (n, spoil) in lost.iter().enumerate() {
-        let to = cut(*spoil);
-        let before = names(to.path());
-        let error = open(to.path()).expect_err("it is no fresh store").to_string();
-        assert!(error.contains("the file `current`, which says where its tree is, is missing"), "{n}: {error}");
-        assert_eq!(names(to.path()), before, "{n}: it is left alone");
-    }
-}
-
-/// The story: a start that was cut short while sled wrote down what it had read left the store refused by every later one.
-#[tokio::test]
-async fn a_start_that_was_cut_short_is_no_damage_to_the_tree() {
-    let dir = tempfile::tempdir().expect("a directory");
-    drained(dir.path()).await;
-    drop(open(dir.path()).expect("it opens"));
-    let tree = dir.path().join("tree-1");
-    let snapshot = names(&tree).into_iter().find(|name| name.starts_with("snap.")).expect("sled has one");
-    let whole = fs::read(tree.join(snapshot)).expect("a snapshot");
-    for length in [0, 5, whole.len() / 2, whole.len() - 1] {
-        let draft = tree.join("snap.7FFFFFFFFFFFFFFF.generating");
-        fs::write(&draft, &whole[..length]).expect("a file");
-        check_holds(&open(dir.path()).unwrap_or_else(|error| panic!("{length} bytes: {error}")), 10);
-        assert!(!draft.exists());
-    }
 }
 
 #[tokio::test]
