@@ -50,6 +50,12 @@ pub(super) struct Upkeep {
     home: Home,
     files: TreeFiles,
     cache_bytes: u64,
+    gauge: Gauge,
+}
+
+/// How full a tree is, as far as that is known, and when it is worth a look. Numbers alone: it asks no disk.
+#[derive(Debug)]
+pub(super) struct Gauge {
     /// Smaller files are left alone.
     floor: u64,
     /// The weight of all rows, or less while it was not weighed.
@@ -64,6 +70,36 @@ pub(super) struct Upkeep {
     since: Stopwatch,
 }
 
+/// What there is to do about a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing: it is small, or full enough, or it is too soon to look again.
+    Leave,
+    /// It may be mostly empty: that its rows must say.
+    Weigh,
+    /// It is mostly empty.
+    Write,
+}
+
+/// How far a copy has come: the weights of the rows that were read, that the new tree has, and that the disk was told to keep.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    live: u64,
+    copied: u64,
+    synced: u64,
+}
+
+/// What a copy does once it has read a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It reads on.
+    Gather,
+    /// It copies what it has read.
+    Copy,
+    /// That, and it tells the disk to keep it.
+    Sync,
+}
+
 /// A tree that was written anew.
 struct Copied {
     tree: Tree,
@@ -75,10 +111,7 @@ impl Upkeep {
     /// Of a tree that has so many rows, or more.
     pub(super) fn new(home: Home, files: TreeFiles, settings: &SledSettings, rows: u64) -> Self {
         let SledSettings { cache_bytes, rebuild_bytes, .. } = *settings;
-        let live = rows * weight(b"", 0);
-        let (rest, since) = (Duration::ZERO, Stopwatch::start());
-        let floor = rebuild_bytes;
-        Upkeep { home, files, cache_bytes, floor, live, weighed: false, changed: 0, owed: 0, rest, since }
+        Upkeep { home, files, cache_bytes, gauge: Gauge::new(rebuild_bytes, rows) }
     }
 
     /// Tells the disk to keep what sled has flushed.
@@ -88,8 +121,7 @@ impl Upkeep {
 
     /// The tree was told so much.
     pub(super) fn told(&mut self, told: Told) {
-        self.changed = self.changed.saturating_add(told.put + told.gone);
-        self.live = (self.live + told.put).saturating_sub(told.gone);
+        self.gauge.told(told);
     }
 
     /// Writes the tree anew if that is worth it, and nobody `waits`. Nothing may be moving.
@@ -98,50 +130,38 @@ impl Upkeep {
     /// The store has failed. A disk that is full has not: the tree stays as it is.
     pub(super) fn keep_small(&mut self, table: &Table, waits: &dyn Fn() -> bool) -> Result<(), OutboxError> {
         let size = self.files.size()?;
-        let too_soon = self.changed < self.owed && self.since.elapsed() < self.rest;
-        if size < self.floor || too_soon || waits() {
-            return Ok(());
-        }
         let took = Stopwatch::start();
-        let most = size / SPARSE;
-        if self.live <= most && !self.weighed {
-            match weigh(&table.tree(), most, waits)? {
-                Ok(live) => (self.live, self.weighed) = (live, true),
-                // What was looked at in vain is not looked at again before as much has changed.
+        match self.gauge.next(size) {
+            Next::Leave => return Ok(()),
+            _ if waits() => return Ok(()),
+            Next::Weigh => match weigh(&table.tree(), most(size), waits)? {
+                Ok(live) => self.gauge.weighed(live),
                 Err(looked) => {
-                    self.put_off(looked, took.elapsed() * SHARE);
+                    self.gauge.looked(looked, took.elapsed());
                     return Ok(());
                 }
-            }
+            },
+            Next::Write => {}
         }
-        let live = self.live;
-        if live > most {
-            return Ok(());
-        }
+        let live = self.gauge.live;
         let (number, dir) = self.home.plan();
         let written = || self.write(&table.tree(), number, &dir, live, waits);
         match catch_unwind(AssertUnwindSafe(written)).unwrap_or_else(|panic| Err(Failure::of_panic(&*panic))) {
             Ok(Some(copied)) => {
-                // A half of what is copied: what is drained is never all.
-                self.put_off(copied.live / 2, took.elapsed() * SHARE);
+                self.gauge.copied(copied.live, took.elapsed());
                 self.move_in(table, number, copied)
             }
             Ok(None) => {
-                self.put_off(live / 2, took.elapsed() * SHARE);
+                self.gauge.copied(live, took.elapsed());
                 remove(&dir)
             }
             Err(Failure::Io(error)) if is_full(&error) => {
                 tracing::warn!(error = error.to_string(), "no room to write the tree anew; it is tried again later");
-                self.put_off(most, WITHOUT_ROOM);
+                self.gauge.put_off(most(size), WITHOUT_ROOM);
                 remove(&dir)
             }
             Err(failure) => Err(OutboxError::Broken(failure.to_string())),
         }
-    }
-
-    fn put_off(&mut self, owed: u64, rest: Duration) {
-        (self.changed, self.owed) = (0, owed);
-        (self.rest, self.since) = (rest, Stopwatch::start());
     }
 
     /// Writes all rows to a new tree, whole and durable; `None` where somebody waited. All but [`Home::choose`] is done then.
@@ -154,7 +174,7 @@ impl Upkeep {
         waits: &dyn Fn() -> bool,
     ) -> Result<Option<Copied>, Failure> {
         let disk = rustix::fs::statvfs(self.home.dir()).map_err(io::Error::from)?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < live * SPARSE + MARGIN {
+        if !has_room(disk.f_bavail.saturating_mul(disk.f_frsize), live) {
             return Err(io::Error::from(io::ErrorKind::StorageFull).into());
         }
         let copied = copy(from, dir, self.cache_bytes, waits)?;
@@ -168,27 +188,108 @@ impl Upkeep {
     fn move_in(&mut self, table: &Table, number: u32, copied: Copied) -> Result<(), OutboxError> {
         let left = self.home.tree();
         self.home.choose(number)?;
-        let mut old = table.replace(copied.tree);
+        let old = table.replace(copied.tree);
         self.files = copied.files;
-        (self.live, self.weighed) = (copied.live, true);
-        let waiting = Stopwatch::start();
-        loop {
-            match Arc::try_unwrap(old) {
-                Ok(tree) => {
-                    drop(tree);
-                    return remove(&left);
-                }
-                // The next start removes it.
-                Err(_) if waiting.elapsed() > READERS_PATIENCE => return Ok(()),
-                Err(held) => old = held,
+        self.gauge.weighed(copied.live);
+        match alone(old, READERS_PATIENCE) {
+            Some(tree) => {
+                drop(tree);
+                remove(&left)
             }
-            std::thread::sleep(Duration::from_millis(1));
+            // The next start removes it.
+            None => Ok(()),
         }
     }
 }
 
+impl Gauge {
+    /// Of a tree that has so many rows, or more, and was not looked at yet. Files of less than `floor` are left alone.
+    pub(super) fn new(floor: u64, rows: u64) -> Self {
+        let live = rows * weight(b"", 0);
+        let (rest, since) = (Duration::ZERO, Stopwatch::start());
+        Gauge { floor, live, weighed: false, changed: 0, owed: 0, rest, since }
+    }
+
+    /// What there is to do now about files that take so much of the disk.
+    pub(super) fn next(&self, size: u64) -> Next {
+        let too_soon = self.changed < self.owed && self.since.elapsed() < self.rest;
+        if size < self.floor || too_soon || self.live > most(size) {
+            return Next::Leave;
+        }
+        if self.weighed { Next::Write } else { Next::Weigh }
+    }
+
+    /// The tree was told so much.
+    pub(super) fn told(&mut self, told: Told) {
+        self.changed = self.changed.saturating_add(told.put + told.gone);
+        self.live = (self.live + told.put).saturating_sub(told.gone);
+    }
+
+    /// All rows weigh so much.
+    pub(super) fn weighed(&mut self, live: u64) {
+        (self.live, self.weighed) = (live, true);
+    }
+
+    /// So much was looked at in vain: not again before as much has changed.
+    pub(super) fn looked(&mut self, looked: u64, took: Duration) {
+        self.put_off(looked, took * SHARE);
+    }
+
+    /// Rows of that weight were copied, or would have been. Not again before a half has changed: what is drained is never all.
+    pub(super) fn copied(&mut self, live: u64, took: Duration) {
+        self.put_off(live / 2, took * SHARE);
+    }
+
+    /// Not again before so much has changed, or so long has passed.
+    pub(super) fn put_off(&mut self, owed: u64, rest: Duration) {
+        (self.changed, self.owed) = (0, owed);
+        (self.rest, self.since) = (rest, Stopwatch::start());
+    }
+}
+
+impl Progress {
+    /// Another row was read, which weighs so much.
+    pub(super) fn step(&mut self, weight: u64) -> Step {
+        self.live += weight;
+        if self.live - self.copied < CHUNK {
+            return Step::Gather;
+        }
+        self.copied = self.live;
+        if self.copied - self.synced < SYNC_EVERY {
+            return Step::Copy;
+        }
+        self.synced = self.copied;
+        Step::Sync
+    }
+}
+
+/// What the rows of a tree whose files take so much may weigh at most, and it is mostly empty.
+fn most(size: u64) -> u64 {
+    size / SPARSE
+}
+
+/// Whether a disk that has so much free has room for a copy of rows of that weight, and for others.
+pub(super) fn has_room(free: u64, live: u64) -> bool {
+    free >= live * SPARSE + MARGIN
+}
+
+/// What is shared, once nobody else has it; `None` where somebody holds on to it for so long.
+pub(super) fn alone<T>(mut shared: Arc<T>, patience: Duration) -> Option<T> {
+    let waiting = Stopwatch::start();
+    loop {
+        shared = match Arc::try_unwrap(shared) {
+            Ok(own) => return Some(own),
+            Err(held) => held,
+        };
+        if waiting.elapsed() >= patience {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The weight of all rows; or of those that were looked at before it was more than `most`, or somebody waited.
-fn weigh(tree: &Tree, most: u64, waits: &dyn Fn() -> bool) -> Result<Result<u64, u64>, OutboxError> {
+pub(super) fn weigh(tree: &Tree, most: u64, waits: &dyn Fn() -> bool) -> Result<Result<u64, u64>, OutboxError> {
     let (mut live, mut looks) = (0, 0_usize);
     for found in tree.iter() {
         let (key, value) = found?;
@@ -206,33 +307,31 @@ fn copy(from: &Tree, dir: &Path, cache_bytes: u64, waits: &dyn Fn() -> bool) -> 
     let tree = Tree::open(dir, cache_bytes)?;
     let mut files = TreeFiles::open(dir)?;
     let mut batch = sled::Batch::default();
-    let (mut live, mut copied, mut synced) = (0, 0, 0);
+    let mut progress = Progress::default();
     for found in from.iter() {
         let (key, value) = found?;
-        live += weight(&key, value.len());
+        let step = progress.step(weight(&key, value.len()));
         batch.insert(key, value);
-        if live - copied < CHUNK {
+        if step == Step::Gather {
             continue;
         }
         tree.apply_batch(std::mem::take(&mut batch))?;
-        copied = live;
         if waits() {
             return Ok(None);
         }
-        if copied - synced >= SYNC_EVERY {
+        if step == Step::Sync {
             tree.flush()?;
             files.sync()?;
-            synced = copied;
         }
     }
     tree.apply_batch(batch)?;
     tree.flush()?;
     files.sync_whole()?;
-    Ok(Some(Copied { tree, files, live }))
+    Ok(Some(Copied { tree, files, live: progress.live }))
 }
 
 /// Removes a tree that counts for nothing.
-fn remove(dir: &Path) -> Result<(), OutboxError> {
+pub(super) fn remove(dir: &Path) -> Result<(), OutboxError> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
@@ -240,6 +339,6 @@ fn remove(dir: &Path) -> Result<(), OutboxError> {
 }
 
 /// Whether there is no room for more, of the disk or of the process: no reason to give up what is whole.
-fn is_full(error: &io::Error) -> bool {
+pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) || is_no_descriptor(error)
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 mod batches;
 mod copies;
 mod follow;
+mod gauge;
 mod home;
 mod memory;
 mod opening;
