@@ -6,6 +6,7 @@ use std::path::Path;
 
 mod batches;
 mod copies;
+mod files;
 mod follow;
 mod gauge;
 mod home;
