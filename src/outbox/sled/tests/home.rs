@@ -73,11 +73,16 @@ async fn a_first_start_that_was_cut_short_leaves_nothing_in_the_way() {
         to
     };
     let without_tree = |to: &Path| fs::remove_dir_all(to.join("tree-1"));
-    let spoils: [Spoil<'_>; 9] = [
+    let spoils: [Spoil<'_>; 10] = [
         &|_| Ok(()),
         &|to| fs::write(to.join("current.new"), b"USTREE01"),
         &|to| fs::write(to.join("tree-1/db"), vec![0; 300]),
         &|to| fs::write(to.join("tree-1/conf"), b"vers"),
+        // sled overlooks one of a few bytes, and refuses a half.
+        &|to| {
+            let conf = fs::read(to.join("tree-1/conf"))?;
+            fs::write(to.join("tree-1/conf"), &conf[..conf.len() / 2])
+        },
         &|to| fs::remove_file(to.join("tree-1/db")),
         &without_tree,
         &|to| without_tree(to).and_then(|()| fs::remove_file(to.join("archive/mark"))),
@@ -128,4 +133,31 @@ async fn a_start_that_was_cut_short_is_no_damage_to_the_tree() {
         check_holds(&open(dir.path()).unwrap_or_else(|error| panic!("{length} bytes: {error}")), 10);
         assert!(!draft.exists());
     }
+}
+
+/// A disk that does not answer is no damage, and no fresh store either: what is there is left alone.
+#[tokio::test]
+async fn a_pointer_that_cannot_be_read_is_told_as_what_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drained(dir.path()).await;
+    let (pointer, draft) = (dir.path().join("current"), dir.path().join("current.new"));
+    let bytes = fs::read(&pointer).expect("a pointer");
+    let refused = |what: &str| match open(dir.path()) {
+        Err(OpenError::Io { detail, .. }) => detail,
+        other => panic!("{what}: {other:?}"),
+    };
+    // Neither can it be opened, nor what was opened be read, nor a draft be removed.
+    remove(&pointer);
+    std::os::unix::fs::symlink("current", &pointer).expect("a link to itself");
+    assert!(refused("a link to itself").contains("symbolic links"));
+    fs::remove_file(&pointer).expect("a link");
+    fs::create_dir(&pointer).expect("a directory");
+    assert!(refused("a directory").contains("directory"));
+    remove(&pointer);
+    fs::write(&pointer, &bytes).expect("a file");
+    fs::create_dir(&draft).expect("a directory");
+    assert!(refused("a draft that cannot go").contains("directory"));
+    remove(&draft);
+    assert_eq!(names(dir.path()), whole("tree-1"));
+    check_holds(&open(dir.path()).expect("it opens"), 10);
 }
