@@ -19,6 +19,7 @@ use std::time::Duration;
 use super::SledSettings;
 use super::failure::Failure;
 use super::files::TreeFiles;
+use super::gauge::{Gauge, Next, Progress, Step, has_room, most};
 use super::home::Home;
 use super::table::{Table, Told};
 use super::tree::{Tree, weight};
@@ -26,21 +27,10 @@ use crate::clock::Stopwatch;
 use crate::outbox::OutboxError;
 use crate::outbox::archive::is_no_descriptor;
 
-/// A tree whose files take so many times what its rows weigh is mostly empty: one just written takes two to four times as
-/// much.
-const SPARSE: u64 = 6;
-/// It rests so many times as long as it worked.
-const SHARE: u32 = 10;
 /// How long it rests where there was no room.
 const WITHOUT_ROOM: Duration = Duration::from_secs(60);
 /// So often whoever counts looks up.
 const LOOKS: usize = 512;
-/// So much is copied at a time.
-const CHUNK: u64 = 64 << 10;
-/// After so much the disk is told to keep it: the last sync must not take long.
-const SYNC_EVERY: u64 = 4 << 20;
-/// So much must be left for others on the disk.
-const MARGIN: u64 = 32 << 20;
 /// How long readers may hold on to a tree that was replaced; each asks it for one value.
 const READERS_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -51,53 +41,6 @@ pub(super) struct Upkeep {
     files: TreeFiles,
     cache_bytes: u64,
     gauge: Gauge,
-}
-
-/// How full a tree is, as far as that is known, and when it is worth a look. Numbers alone: it asks no disk.
-#[derive(Debug)]
-pub(super) struct Gauge {
-    /// Smaller files are left alone.
-    floor: u64,
-    /// The weight of all rows, or less while it was not weighed.
-    live: u64,
-    weighed: bool,
-    /// The weight of what came and went since the tree was written, or looked at in vain.
-    changed: u64,
-    /// So much must change before it is looked at again, or so long pass: all looking and copying costs no more than a share of
-    /// what is changed, or of the time.
-    owed: u64,
-    rest: Duration,
-    since: Stopwatch,
-}
-
-/// What there is to do about a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Nothing: it is small, or full enough, or it is too soon to look again.
-    Leave,
-    /// It may be mostly empty: that its rows must say.
-    Weigh,
-    /// It is mostly empty.
-    Write,
-}
-
-/// How far a copy has come: the weights of the rows that were read, that the new tree has, and that the disk was told to keep.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    live: u64,
-    copied: u64,
-    synced: u64,
-}
-
-/// What a copy does once it has read a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// It reads on.
-    Gather,
-    /// It copies what it has read.
-    Copy,
-    /// That, and it tells the disk to keep it.
-    Sync,
 }
 
 /// A tree that was written anew.
@@ -143,7 +86,7 @@ impl Upkeep {
             },
             Next::Write => {}
         }
-        let live = self.gauge.live;
+        let live = self.gauge.live();
         let (number, dir) = self.home.plan();
         let written = || self.write(&table.tree(), number, &dir, live, waits);
         match catch_unwind(AssertUnwindSafe(written)).unwrap_or_else(|panic| Err(Failure::of_panic(&*panic))) {
@@ -202,77 +145,6 @@ impl Upkeep {
     }
 }
 
-impl Gauge {
-    /// Of a tree that has so many rows, or more, and was not looked at yet. Files of less than `floor` are left alone.
-    pub(super) fn new(floor: u64, rows: u64) -> Self {
-        let live = rows * weight(b"", 0);
-        let (rest, since) = (Duration::ZERO, Stopwatch::start());
-        Gauge { floor, live, weighed: false, changed: 0, owed: 0, rest, since }
-    }
-
-    /// What there is to do now about files that take so much of the disk.
-    pub(super) fn next(&self, size: u64) -> Next {
-        let too_soon = self.changed < self.owed && self.since.elapsed() < self.rest;
-        if size < self.floor || too_soon || self.live > most(size) {
-            return Next::Leave;
-        }
-        if self.weighed { Next::Write } else { Next::Weigh }
-    }
-
-    /// The tree was told so much.
-    pub(super) fn told(&mut self, told: Told) {
-        self.changed = self.changed.saturating_add(told.put + told.gone);
-        self.live = (self.live + told.put).saturating_sub(told.gone);
-    }
-
-    /// All rows weigh so much.
-    pub(super) fn weighed(&mut self, live: u64) {
-        (self.live, self.weighed) = (live, true);
-    }
-
-    /// So much was looked at in vain: not again before as much has changed.
-    pub(super) fn looked(&mut self, looked: u64, took: Duration) {
-        self.put_off(looked, took * SHARE);
-    }
-
-    /// Rows of that weight were copied, or would have been. Not again before a half has changed: what is drained is never all.
-    pub(super) fn copied(&mut self, live: u64, took: Duration) {
-        self.put_off(live / 2, took * SHARE);
-    }
-
-    /// Not again before so much has changed, or so long has passed.
-    pub(super) fn put_off(&mut self, owed: u64, rest: Duration) {
-        (self.changed, self.owed) = (0, owed);
-        (self.rest, self.since) = (rest, Stopwatch::start());
-    }
-}
-
-impl Progress {
-    /// Another row was read, which weighs so much.
-    pub(super) fn step(&mut self, weight: u64) -> Step {
-        self.live += weight;
-        if self.live - self.copied < CHUNK {
-            return Step::Gather;
-        }
-        self.copied = self.live;
-        if self.copied - self.synced < SYNC_EVERY {
-            return Step::Copy;
-        }
-        self.synced = self.copied;
-        Step::Sync
-    }
-}
-
-/// What the rows of a tree whose files take so much may weigh at most, and it is mostly empty.
-fn most(size: u64) -> u64 {
-    size / SPARSE
-}
-
-/// Whether a disk that has so much free has room for a copy of rows of that weight, and for others.
-pub(super) fn has_room(free: u64, live: u64) -> bool {
-    free >= live * SPARSE + MARGIN
-}
-
 /// What is shared, once nobody else has it; `None` where somebody holds on to it for so long.
 pub(super) fn alone<T>(mut shared: Arc<T>, patience: Duration) -> Option<T> {
     let waiting = Stopwatch::start();
@@ -327,7 +199,7 @@ fn copy(from: &Tree, dir: &Path, cache_bytes: u64, waits: &dyn Fn() -> bool) -> 
     tree.apply_batch(batch)?;
     tree.flush()?;
     files.sync_whole()?;
-    Ok(Some(Copied { tree, files, live: progress.live }))
+    Ok(Some(Copied { tree, files, live: progress.live() }))
 }
 
 /// Removes a tree that counts for nothing.

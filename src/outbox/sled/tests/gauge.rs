@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::io;
 
-use super::super::rebuild::{Gauge, Next, Progress, Step, alone, has_room, is_full, remove, weigh};
+use super::super::gauge::{Gauge, Next, Progress, Step, has_room};
+use super::super::rebuild::{alone, is_full, remove, weigh};
 use super::super::table::Told;
 use super::super::tree::Tree;
 use super::*;
