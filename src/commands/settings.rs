@@ -39,6 +39,9 @@ impl Document {
     }
 }
 
+/// Where `serve` listens unless its flag says otherwise; whoever looks for that server obeys it as well.
+const LISTEN: &str = "UNDERSTUDY_LISTEN";
+
 /// The environment, as the configuration asks it.
 pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -73,12 +76,16 @@ pub fn read(path: &Path) -> Result<Document, Failure> {
     }
 }
 
-/// What the command line says in place of the configuration: `--data-dir`, for every command.
+/// What is said in place of the configuration for every command: `--data-dir`, and where the server listens.
 pub fn overrides(cx: &Context) -> Overrides {
-    match &cx.data_dir {
-        Some(dir) => Overrides::none().with("--data-dir", "outbox.path", dir.display().to_string()),
-        None => Overrides::none(),
+    let mut overrides = Overrides::none();
+    if let Some(dir) = &cx.data_dir {
+        overrides = overrides.with("--data-dir", "outbox.path", dir.display().to_string());
     }
+    if let Some(listen) = env(LISTEN) {
+        overrides = overrides.with(LISTEN, "server.listen", listen);
+    }
+    overrides
 }
 
 /// The configuration under `overrides`, which begin with those of [`overrides`] as a rule.
@@ -106,7 +113,8 @@ pub fn server(cx: &Context) -> Result<Server, Failure> {
 fn server_alone(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Server> {
     let document: toml::Table = text.parse().ok()?;
     let given = |key: &str| document.get("server").and_then(|server| server.get(key)).cloned();
-    let listen = match env("UNDERSTUDY_SERVER_LISTEN").map(toml::Value::String).or_else(|| given("listen")) {
+    let said = env(LISTEN).or_else(|| env("UNDERSTUDY_SERVER_LISTEN"));
+    let listen = match said.map(toml::Value::String).or_else(|| given("listen")) {
         None => "127.0.0.1:4740".to_owned(),
         Some(listen) => listen.as_str()?.to_owned(),
     };

@@ -146,7 +146,8 @@ fn the_server_and_its_token_are_found_in_the_configuration_or_the_environment() 
     let dir = tempfile::tempdir().expect("a directory");
     let token = "correct-horse-battery";
     let port = nobody().port();
-    let server = format!("[server]\nlisten = \"127.0.0.1:{port}\"\ntoken = \"env:DESK_TOKEN\"\n");
+    let server_address = format!("127.0.0.1:{port}");
+    let server = format!("[server]\nlisten = \"{server_address}\"\ntoken = \"env:DESK_TOKEN\"\n");
     let config = format!("{}{server}", manual(""));
     std::fs::write(dir.path().join("webhooks.toml"), config).expect("writable");
     let with = |words: &[&str], variables: &[(&str, &str)]| {
@@ -156,7 +157,7 @@ fn the_server_and_its_token_are_found_in_the_configuration_or_the_environment() 
     };
     let serving = with(&["serve"], &[("DESK_TOKEN", token)]);
     serving.await_stdout(|line| line.starts_with("listening on").then_some(()));
-    let url = format!("http://127.0.0.1:{port}");
+    let url = format!("http://{server_address}");
     for (words, variables, code) in [
         (&["healthcheck"][..], &[("DESK_TOKEN", token)][..], 0),
         (&["clock"], &[("DESK_TOKEN", token)], 0),
@@ -168,6 +169,16 @@ fn the_server_and_its_token_are_found_in_the_configuration_or_the_environment() 
         let ended = with(words, variables).end();
         assert_eq!(ended.code, code, "{words:?}: {ended:?}");
         assert!(!format!("{ended:?}").contains(token) && !format!("{ended:?}").contains("wrong-horse"), "{ended:?}");
+    }
+    // Where `serve` is told by a variable, so is whoever looks for it, whatever the file says.
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    std::fs::write(elsewhere.path().join("webhooks.toml"), "[server]\nlisten = \"127.0.0.1:1\"\n").expect("writable");
+    for words in [&["clock"][..], &["config", "show"]] {
+        let mut command = understudy(elsewhere.path());
+        command.args(words).envs([("UNDERSTUDY_LISTEN", &*server_address), ("UNDERSTUDY_TOKEN", token)]);
+        let ended = Program::start(command).end().with_code(0);
+        let shows = ended.stdout.contains(&format!("listen = \"{server_address}\""));
+        assert_eq!(shows, words[0] == "config", "{ended:?}");
     }
     serving.signal("TERM");
     serving.end().with_code(0);
