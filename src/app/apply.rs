@@ -4,6 +4,7 @@
 //! legal then. The outbox checks the version once more, for processes that share a store.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -132,15 +133,25 @@ pub struct Manner<'a> {
     pub draw: Option<Draw>,
 }
 
+/// A write that is under way, and goes on if nobody waits for it.
+trait Write: Future<Output = Result<Answer, AppError>> + Send {}
+
+impl<W: Future<Output = Result<Answer, AppError>> + Send> Write for W {}
+
 impl App {
     /// Starts a journey, and does its opening to it in the same write.
     ///
     /// # Errors
     /// [`AppError`]; nothing was created then.
     pub async fn start_journey(&self, new: NewJourney, keyed: Option<Keyed>) -> Result<Answer, AppError> {
-        if let Some(answer) = self.answered(keyed.as_ref())? {
-            return Ok(Answer::Repeated(answer));
+        match self.answered(keyed.as_ref())? {
+            Some(answer) => Ok(Answer::Repeated(answer)),
+            None => self.open(new, keyed)?.await,
         }
+    }
+
+    /// The journey, under way to the disk.
+    fn open(&self, new: NewJourney, keyed: Option<Keyed>) -> Result<impl Write + use<>, AppError> {
         let flow = self.flow(&new.flow)?;
         let now = new.planned.map_or_else(|| self.clock.now(), |planned| planned.at);
         let number = new.planned.map_or_else(|| self.outbox.next_journey_number(), |planned| planned.number);
@@ -166,7 +177,7 @@ impl App {
             note: None,
             now,
         };
-        self.commit(None, stimulus, commit, journey, events).await
+        Ok(self.commit(None, stimulus, commit, journey, events))
     }
 
     /// Does something to a journey. When this returns `Ok`, all that follows from it is durable.
@@ -175,9 +186,20 @@ impl App {
     /// [`AppError`]; nothing was changed then.
     pub async fn apply(&self, id: JourneyId, stimulus: &Stimulus, manner: Manner<'_>) -> Result<Answer, AppError> {
         let turn = self.turn(id).await;
-        if let Some(answer) = self.answered(manner.keyed.as_ref())? {
-            return Ok(Answer::Repeated(answer));
+        match self.answered(manner.keyed.as_ref())? {
+            Some(answer) => Ok(Answer::Repeated(answer)),
+            None => self.take(turn, id, stimulus, manner)?.await,
         }
+    }
+
+    /// What follows from a stimulus, under way to the disk.
+    fn take(
+        &self,
+        turn: OwnedMutexGuard<()>,
+        id: JourneyId,
+        stimulus: &Stimulus,
+        manner: Manner<'_>,
+    ) -> Result<impl Write + use<>, AppError> {
         let journey = self.outbox.journey(id)?.ok_or_else(|| AppError::NoJourney(id.to_string()))?;
         if let Some(row) = manner.fired
             && !journey.deadlines.contains(&Deadline { kind: row.deadline.kind, due: row.due_at })
@@ -204,7 +226,7 @@ impl App {
             note: manner.note,
             now,
         };
-        self.commit(Some(turn), said(stimulus), commit, decided.journey, events).await
+        Ok(self.commit(Some(turn), said(stimulus), commit, decided.journey, events))
     }
 
     /// Waits until nobody else works on the journey.
@@ -280,14 +302,14 @@ impl App {
 
     /// Writes, and tells whoever has to know. `turn` is held until it is durable, so that the next stimulus to the
     /// journey finds all of this one.
-    async fn commit(
+    fn commit(
         &self,
         turn: Option<OwnedMutexGuard<()>>,
         stimulus: String,
         commit: Commit,
         journey: Journey,
         events: Vec<Message>,
-    ) -> Result<Answer, AppError> {
+    ) -> impl Write + use<> {
         let (outbox, inputs, watcher) = (self.outbox.clone(), self.inputs.clone(), self.watcher.clone());
         let (deadlines_changed, renewals_changed) = (self.deadlines_changed.clone(), self.renewals_changed.clone());
         let (news, tally) = (Announcement::of(&self.news, &commit), self.tally.clone());
@@ -327,7 +349,6 @@ impl App {
             }
             Ok(Answer::Done(Box::new(applied)))
         })
-        .await
     }
 }
 

@@ -47,15 +47,23 @@ impl App {
         .await
     }
 
-    /// Carries a write out to its end, even if the caller does not wait for that.
-    pub(super) async fn see_through<T: Send + 'static>(&self, write: impl Future<Output = T> + Send + 'static) -> T {
-        match self.writes.spawn(write).await {
-            Ok(done) => done,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // Only a runtime that shuts down ends it early, and its waiters with it.
-                Err(_) => std::future::pending().await,
-            },
+    /// Carries a write out to its end, even if the caller does not wait for that. It begins at once: what is waited for holds
+    /// nothing of it, and stays small where thousands wait.
+    pub(super) fn see_through<T, W>(&self, write: W) -> impl Future<Output = T> + Send + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let written = self.writes.spawn(write);
+        async move {
+            match written.await {
+                Ok(done) => done,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // Only a runtime that shuts down ends it early, and its waiters with it.
+                    Err(_) => std::future::pending().await,
+                },
+            }
         }
     }
 }

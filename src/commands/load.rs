@@ -88,6 +88,7 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
         seed,
         arrivals: arrivals.clone(),
         pacing,
+        durable: engine == Engine::Sled,
         meter: meter.clone(),
         control: turned,
         drain: args.drain,
