@@ -163,7 +163,7 @@ pub enum DeliveriesAction {
         /// Its id, d17 say
         #[arg(conflicts_with_all = ["state", "webhook", "since", "limit", "dry_run"])]
         id: Option<String>,
-        /// All in this state [default: exhausted]
+        /// All in this state; exhausted are only those that were not sent again since [default: exhausted]
         #[arg(long)]
         state: Option<StateWord>,
         /// All to this webhook

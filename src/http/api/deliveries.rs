@@ -148,7 +148,8 @@ pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) 
     Ok(Json(shapes::delivery(&delivery)))
 }
 
-/// `{"state","webhook","since","limit","dry_run"}`: what is terminal and matches is sent again, oldest first.
+/// `{"state","webhook","since","limit","dry_run"}`: what is terminal and matches is sent again, oldest first. What was given up
+/// and has been sent again since is left to that delivery.
 #[utoipa::path(
     post, path = "/api/v1/deliveries/resend", operation_id = "resend_deliveries", tag = "control", request_body = Option<schema::ResendMany>,
     responses((status = 200, description = "what was sent again", body = schema::ResentMany), Problem),
@@ -198,7 +199,8 @@ pub(super) async fn resend_many(
     Ok((did, Json(json!({ "matched": ids, "resent": resent, "dry_run": dry_run }))))
 }
 
-/// The deliveries that `query` asks for, due at `since` or later, at most `limit` of them, newest first.
+/// The deliveries that `query` asks for, due at `since` or later, at most `limit` of them, newest first. Without those that were
+/// given up and have been sent again: to ask twice sends nothing twice.
 ///
 /// # Errors
 /// Only when the outbox is broken.
@@ -211,13 +213,33 @@ pub(in crate::http) fn matching(
     let (mut found, mut cursor) = (Vec::new(), None);
     loop {
         let page = outbox.deliveries(query, cursor, 1_000)?;
-        found.extend(page.items.into_iter().filter(|delivery| since.is_none_or(|since| delivery.due_at >= since)));
+        for delivery in page.items.into_iter().filter(|delivery| since.is_none_or(|since| delivery.due_at >= since)) {
+            if found.len() < limit
+                && (delivery.state != DeliveryState::Exhausted || !was_sent_again(outbox, &delivery)?)
+            {
+                found.push(delivery);
+            }
+        }
         cursor = page.next;
         if cursor.is_none() || found.len() >= limit {
-            found.truncate(limit);
             return Ok(found);
         }
     }
+}
+
+/// Whether a later delivery repeats this one.
+///
+/// # Errors
+/// Only when the outbox is broken.
+pub(in crate::http) fn was_sent_again(outbox: &dyn Outbox, delivery: &Delivery) -> Result<bool, OutboxError> {
+    let record = outbox.event(delivery.event_id)?;
+    // A resend of it came after it.
+    for id in record.iter().flat_map(|record| &record.deliveries).filter(|id| **id > delivery.id) {
+        if outbox.delivery(*id)?.is_some_and(|(later, _)| later.resend_of == Some(delivery.id)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn find(app: &App, id: &str) -> Result<(Delivery, Vec<crate::message::Attempt>), Problem> {

@@ -16,7 +16,7 @@ pub mod shapes;
 mod stream;
 mod webhooks;
 
-pub(in crate::http) use deliveries::{matching, state as delivery_state};
+pub(in crate::http) use deliveries::{matching, state as delivery_state, was_sent_again};
 pub(in crate::http) use journeys::find as find_journey;
 pub(in crate::http) use webhooks::refusal;
 

@@ -9,6 +9,7 @@ use super::parts::{Mood, badge, count, delivery_badge, distance, empty, number, 
 use super::trouble::Trouble;
 use super::visit::Visit;
 use crate::clock::Timestamp;
+use crate::http::api::was_sent_again;
 use crate::message::{Delivery, DeliveryState};
 use crate::outbox::{DeliveryQuery, EventRecord, Ledger};
 
@@ -195,13 +196,7 @@ fn given_up(desk: &Desk) -> Result<Vec<Delivery>, Trouble> {
     let query = DeliveryQuery { state: Some(DeliveryState::Exhausted), ..DeliveryQuery::default() };
     let mut given_up = Vec::new();
     for delivery in outbox.deliveries(&query, None, GIVEN_UP)?.items {
-        let record = outbox.event(delivery.event_id)?;
-        let mut sent_again = false;
-        // A resend of it came after it.
-        for id in record.iter().flat_map(|record| &record.deliveries).filter(|id| **id > delivery.id) {
-            sent_again |= outbox.delivery(*id)?.is_some_and(|(later, _)| later.resend_of == Some(delivery.id));
-        }
-        if !sent_again {
+        if !was_sent_again(&**outbox, &delivery)? {
             given_up.push(delivery);
         }
     }

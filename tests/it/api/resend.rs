@@ -76,6 +76,17 @@ fn d4_many_are_sent_again_by_what_they_have_in_common() {
     settle(&server);
     let counted = ledger(&server);
     assert_eq!((&counted["deliveries"]["delivered"], &counted["deliveries"]["exhausted"]), (&6.into(), &3.into()));
+    assert_eq!(resend(json!({ "state": "exhausted" }))["matched"], json!([]), "to ask twice sends nothing twice");
+
+    // What was sent again in vain is left to its last repetition.
+    well.store(false, std::sync::atomic::Ordering::SeqCst);
+    let once = resend(json!({ "state": "delivered", "webhook": "dead", "limit": 1 }))["resent"][0].clone();
+    settle(&server);
+    let twice = resend(json!({}));
+    assert_eq!(twice["matched"], json!([once]), "{twice}");
+    settle(&server);
+    let thrice = resend(json!({ "dry_run": true }));
+    assert_eq!(thrice["matched"], twice["resent"], "{thrice}");
 }
 
 #[test]
