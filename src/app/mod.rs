@@ -17,6 +17,7 @@ mod look;
 mod news;
 pub mod owed;
 pub mod run;
+mod through;
 pub mod time;
 mod vault;
 pub mod webhooks;

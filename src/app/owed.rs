@@ -1,10 +1,4 @@
-//! What is owed, changed by hand: sent again, or called off. And writes that are seen through.
-//!
-//! A caller may go away at any moment: a server drops the request of a client that closed its connection where it
-//! stands. What was written for it by then is owed all the same, so that a write and what is told of it are one task,
-//! which the caller only waits for.
-
-use std::future::Future;
+//! What is owed, changed by hand: sent again, or called off.
 
 use crate::app::App;
 use crate::delivery::engine::{Input, LaneKey};
@@ -45,25 +39,5 @@ impl App {
             Ok(())
         })
         .await
-    }
-
-    /// Carries a write out to its end, even if the caller does not wait for that. It begins at once: what is waited for holds
-    /// nothing of it, and stays small where thousands wait.
-    pub(super) fn see_through<T, W>(&self, write: W) -> impl Future<Output = T> + Send + use<T, W>
-    where
-        T: Send + 'static,
-        W: Future<Output = T> + Send + 'static,
-    {
-        let written = self.writes.spawn(write);
-        async move {
-            match written.await {
-                Ok(done) => done,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // Only a runtime that shuts down ends it early, and its waiters with it.
-                    Err(_) => std::future::pending().await,
-                },
-            }
-        }
     }
 }
