@@ -206,6 +206,45 @@ pub(in crate::outbox) fn wanted(query: &DeliveryQuery, delivery: &Delivery) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Form, Outcome, ResponseSeen};
+    use crate::outbox::NewKey;
+    use crate::outbox::conformance::{emit, journey, start};
+
+    #[test]
+    fn a_body_fits_with_its_other_forms_and_an_answer_with_its_key() {
+        let body = |size: usize, other: usize| {
+            let mut commit = start(journey(1));
+            emit(&mut commit, &[]);
+            let message = &mut commit.messages[0].message;
+            message.body = vec![0; size].into();
+            message.forms = vec![Form { event_type: "t".to_owned(), body: vec![0; other].into() }];
+            check_sizes(&commit)
+        };
+        let key = |name: &str, answer: usize| {
+            let key = NewKey { key: name.to_owned(), request: [0; 32], answer: vec![0; answer].into() };
+            check_sizes(&Commit { key: Some(key), ..start(journey(1)) })
+        };
+        assert_eq!((body(MAX_BODY - 5, 5), key("abc", MAX_BODY - 3)), (Ok(()), Ok(())));
+        let refused =
+            |what: &str| Err(OutboxError::TooLarge { what: what.to_owned(), size: MAX_BODY + 1, max: MAX_BODY });
+        assert_eq!(body(MAX_BODY - 5, 6), refused("the body of an event"));
+        assert_eq!(key("abc", MAX_BODY - 2), refused("the answer kept under a key"));
+    }
+
+    #[test]
+    fn an_answer_of_a_mebibyte_is_kept_whole_and_a_longer_one_is_cut() {
+        let answered = |size: usize| {
+            let response = ResponseSeen { body: vec![0; size].into(), ..ResponseSeen::default() };
+            let outcome = Outcome { response: Some(response), ..Outcome::default() };
+            let (started_at, finished_at) = (Timestamp::MIN, Timestamp::MIN);
+            let response = kept(Attempt { n: 1, started_at, finished_at, outcome }).outcome.response;
+            response.map(|response| (response.body.len(), response.truncated))
+        };
+        let most = 1_048_576;
+        assert_eq!(answered(most - 1), Some((most - 1, false)));
+        assert_eq!(answered(most), Some((most, false)));
+        assert_eq!(answered(most + 1), Some((most, true)));
+    }
 
     #[test]
     fn the_rows_of_deadlines_are_spread_over_lanes_of_their_own() {
