@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn an_answer_of_a_mebibyte_is_kept_whole_and_a_longer_one_is_cut() {
         let answered = |size: usize| {
-            let response = ResponseSeen { body: vec![0; size].into(), ..ResponseSeen::default() };
+            let response = ResponseSeen { body: vec![0; size], ..ResponseSeen::default() };
             let outcome = Outcome { response: Some(response), ..Outcome::default() };
             let (started_at, finished_at) = (Timestamp::MIN, Timestamp::MIN);
             let response = kept(Attempt { n: 1, started_at, finished_at, outcome }).outcome.response;
