@@ -133,7 +133,8 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
     view.clear();
     let ledger = stage.running.app.outbox.ledger();
     let Some(driven) = driven else {
-        // The store goes with its directory: it must have ended before.
+        // The store goes with its directory: it must have ended before, and nobody may ask it for more.
+        driving.shutdown().await;
         let _ = stage.strike(Duration::ZERO).await;
         return Ok(Exit::Interrupted);
     };

@@ -47,6 +47,7 @@ fn what_comes_adds_to_what_rows_weigh_and_what_goes_takes_from_it() {
     let mut gauge = weighed(1_000);
     gauge.told(Told { put: 50, gone: 20 });
     assert_eq!((gauge.next(6_179), gauge.next(6_180)), (Next::Leave, Next::Write));
+    assert_eq!(gauge.live(), 1_030);
     gauge.told(Told { put: 0, gone: 1_029 });
     assert_eq!((gauge.next(5), gauge.next(6)), (Next::Leave, Next::Write));
     // A tree that was not weighed may have had more.
@@ -108,6 +109,7 @@ fn a_copy_goes_by_64_kib_and_the_disk_hears_of_it_every_4_mib() {
     check(1, Step::Gather);
     check(64 << 10, Step::Sync);
     check(64 << 10, Step::Copy);
+    assert_eq!(copy.live(), (12 << 20) + (128 << 10), "all that was read");
 }
 
 #[test]
