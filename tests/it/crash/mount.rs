@@ -43,6 +43,21 @@ impl Drop for Mounted<'_> {
     }
 }
 
+/// Copies an image as it is at one instant: as a disk that loses power has it. The kernel goes on writing what a process that
+/// stands still has left it, so that a copy is made until the image was the same before and after. It is a file of its own: one
+/// that is being unmounted behind us still writes to its.
+pub(super) fn copy_of_one_instant(image: &Path, copy: &Path) {
+    for _ in 0..200 {
+        let _ = std::fs::remove_file(copy);
+        let copied = run(Command::new("cp").arg("--sparse=always").arg(image).arg(copy));
+        assert!(copied, "the image is copied");
+        if run(Command::new("cmp").arg("-s").arg(image).arg(copy)) {
+            return;
+        }
+    }
+    panic!("the image never stands still");
+}
+
 /// Whether it ends well.
 pub(super) fn run(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())

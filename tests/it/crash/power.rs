@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::audit::{Terms, audit};
-use super::mount::{Mounted, run};
+use super::mount::{Mounted, copy_of_one_instant, run};
 use super::sum::Sum;
 use super::workload::Load;
 use super::world::World;
@@ -40,8 +40,7 @@ fn d1_d9_power_cuts_lose_nothing_that_was_acknowledged() {
         // does not fill the disk meanwhile.
         server.signal("STOP");
         let past = world.past();
-        let copied = run(Command::new("cp").arg("--sparse=always").arg(&image).arg(&copy));
-        assert!(copied, "the image is copied");
+        copy_of_one_instant(&image, &copy);
         let lost_power = Mounted::image(&copy, &other).expect("the copy has a whole file system");
         sum.round();
         let round = format!("cut {}", sum.rounds());

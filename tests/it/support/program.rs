@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use serde_json::Value;
 
 use super::server::DEADLINE;
+use super::tools;
 use super::transcript::Transcript;
 
 /// The binary under test, to be run in `dir`, without arguments yet.
@@ -98,8 +99,7 @@ impl Program {
 
     /// Sends it a signal by name, without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
-        assert!(sent.is_ok_and(|status| status.success()), "failed to send SIG{name}");
+        tools::signal(self.child.id(), name);
     }
 
     /// Waits for its end. Panics with all output when it does not come.

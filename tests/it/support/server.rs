@@ -13,6 +13,7 @@ use understudy::clock::Stopwatch;
 
 use super::http::{Response, request};
 use super::program::Ended;
+use super::tools;
 use super::transcript::Transcript;
 
 /// How long a start, and an end by signal, may take on a busy machine.
@@ -156,8 +157,7 @@ impl Server {
 
     /// Sends it a signal by name, without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
-        assert!(sent.is_ok_and(|status| status.success()), "failed to send SIG{name}");
+        tools::signal(self.child.id(), name);
     }
 
     /// What it wrote on stdout so far.

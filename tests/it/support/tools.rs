@@ -4,6 +4,9 @@ use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use understudy::clock::Stopwatch;
 
 /// The program `name` from `PATH`; `None`, with a line on stderr that the harness does not capture, where it is missing.
 ///
@@ -30,6 +33,24 @@ pub(crate) fn python_with(module: &str) -> Option<PathBuf> {
     import.args(["-c", &format!("import {module}")]).stdin(quiet()).stdout(quiet()).stderr(quiet());
     let imported = import.status().is_ok_and(|status| status.success());
     if imported { Some(python) } else { stand_down(&format!("Python module {module}")) }
+}
+
+/// Sends a signal to a process. When this returns, one that was to stop stands still with all its threads, in no call of the
+/// system that could still do something.
+pub(crate) fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
+    assert!(sent.is_ok_and(|status| status.success()), "failed to send SIG{name}");
+    let stands_still = || {
+        let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+        let states = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+        // The state follows the name, which stands in parentheses.
+        states.into_iter().all(|stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 'Z', 'X'])))
+    };
+    let waiting = Stopwatch::start();
+    while name == "STOP" && !stands_still() {
+        assert!(waiting.elapsed() < Duration::from_secs(60), "it does not stop");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Says on the real stderr, past the capture of the test harness, that a test proves nothing on this machine.
