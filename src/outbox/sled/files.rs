@@ -1,5 +1,10 @@
 //! sled's files, opened once more: its own flush is no durability point.
 //!
+//! Between two of ours sled uses room of its log again, once it takes for stable what came in that room's stead. Stable
+//! is what it wrote and pushed out (`sync_file_range`), which a file system may still forget when the power goes: the old
+//! row is overwritten, the new one lies where the file does not reach yet. So its files are marked, and the kernel makes
+//! each write durable before it returns.
+//!
 //! Called by whoever opens a tree, or tells it something that must last. Never changes a byte of them.
 
 use std::collections::BTreeMap;
@@ -13,6 +18,8 @@ use crate::outbox::archive::{WRITERS_PATIENCE, patiently, segment};
 
 /// The file of a tree's log, without which there is none.
 pub(super) const LOG: &str = "db";
+/// Where it has values that are too large for that.
+const BLOBS: &str = "blobs";
 
 /// See the module.
 #[derive(Debug)]
@@ -38,7 +45,7 @@ impl TreeFiles {
     }
 
     fn sync_blobs(&mut self) -> io::Result<()> {
-        let dir = self.dir.join("blobs");
+        let dir = self.dir.join(BLOBS);
         let mut found = BTreeMap::new();
         let mut fresh = false;
         for entry in fs::read_dir(&dir)? {
@@ -97,6 +104,53 @@ pub(super) fn discard_drafts(dir: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Marks what there is of the tree in `dir`: what is written to it is durable, in order, once the call returns. Most file
+/// systems mark what is made in such a directory as well.
+pub(super) fn mark(dir: &Path) {
+    for path in [dir.to_owned(), dir.join(BLOBS), dir.join(LOG)] {
+        match mark_one(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::debug!(path = %path.display(), error = error.to_string(), "not marked as synchronous");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn mark_one(path: &Path) -> io::Result<()> {
+    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+    let file = File::open(path)?;
+    let flags = ioctl_getflags(&file)?;
+    if !flags.contains(IFlags::SYNC) {
+        ioctl_setflags(&file, flags | IFlags::SYNC)?;
+    }
+    Ok(())
+}
+
+/// Elsewhere sled itself syncs each write.
+#[cfg(not(target_os = "linux"))]
+fn mark_one(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether the tree in `dir`, which was marked, survives the end of its power; or lies where nothing does.
+pub(super) fn is_ordered(dir: &Path) -> bool {
+    mark_one(&dir.join(LOG)).is_ok() || is_in_memory(dir)
+}
+
+/// Whether it is a tmpfs.
+#[cfg(target_os = "linux")]
+fn is_in_memory(dir: &Path) -> bool {
+    // The type of the number is another one on each machine.
+    rustix::fs::statfs(dir).is_ok_and(|system| system.f_type == 0x0102_1994)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_in_memory(_: &Path) -> bool {
+    false
 }
 
 /// What a file takes of the disk.

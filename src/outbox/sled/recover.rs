@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::failure::Failure;
-use super::files::TreeFiles;
+use super::files::{self, TreeFiles};
 use super::home::{self, Home};
 use super::known::Known;
 use super::live::Live;
@@ -87,6 +87,12 @@ fn assemble(dir: &Path, settings: &SledSettings, lock: File) -> Result<Opened, F
         None => create(dir, settings)?,
     };
     let Stored { home, tree, files, archive, appender, meta } = stored;
+    if !files::is_ordered(&home.tree()) {
+        tracing::warn!(
+            path = %dir.display(),
+            "this file system knows no synchronous files (chattr +S): a power cut may damage the store"
+        );
+    }
     let live = count(&tree, &meta)?;
     check(&tree, &meta, &live).map_err(Failure::Damaged)?;
     let table = Table::new(tree);

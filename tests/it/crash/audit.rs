@@ -85,6 +85,12 @@ impl Terms {
     }
 }
 
+/// What [`audit`] finds of a server that goes on. Panics with what it wrote when it does not.
+pub(super) fn audit_living(server: &Server, world: &World, terms: Terms) -> Found {
+    audit(server, world, terms)
+        .unwrap_or_else(|gone| panic!("the server does not go on: {gone:?}\n{}", server.stderr()))
+}
+
 /// Waits until `server` owes nothing, and audits it. What happened in `world` before it was started counts as well.
 pub(super) fn audit(server: &Server, world: &World, terms: Terms) -> Result<Found, Gone> {
     let mut found = Found::default();

@@ -4,7 +4,7 @@
 //!   kill     SIGKILL under load and in recovery, SIGSTOP       nth     the n-th call to the disk fails (see shim/)
 //!   process  SIGTERM twice, a second server, few descriptors   disk    full, read-only
 //!   power    the image of a disk, copied under load            decay   flipped bits, missing files, cut tails
-//!   rebuild  kills, cuts and failing calls while a tree is written anew
+//!   rebuild  kills, cuts and failing calls while a tree is written anew, and a disk that forgets what was not synced
 //!
 //!   workload: calls with keys, and what was answered ──┐
 //!   world: receivers, and what they saw ───────────────┴──> audit: against what the API says after the restart

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use understudy::clock::{Stopwatch, Timestamp, real_sleep};
 use understudy::ids::{EventId, JourneyId};
 use understudy::message::{Attempt, Message, Outcome, Verdict};
@@ -19,15 +20,17 @@ use understudy::provider::{Environment, Journey, State, idwise};
 use understudy::rng::Seed;
 
 use super::mount::{Mounted, copy_of_one_instant, run};
-use super::shim::{Fault, Plan, library, preload};
+use super::shim::{Cuts, Fault, Plan, at_cut, forgetful, library, preload, preload_forgetful};
 use super::sum::Sum;
 use super::{rounds, seed};
 use crate::support::program::Program;
-use crate::support::tools::which;
+use crate::support::tools::{stand_down, which};
 
 /// Where the stand-in has its store, and the file that it notes in what was acknowledged.
 const STORE: &str = "CRASH_STORE";
 const TOLD: &str = "CRASH_TOLD";
+/// Its tree is never written anew.
+const STAYS: &str = "CRASH_STAYS";
 
 /// So often each event is owed.
 const TIMES: u64 = 4_000;
@@ -38,11 +41,13 @@ const NOTES: usize = 120;
 const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
 /// From the first sight of a second tree to the end of the first: some of it passes before a kill.
 const WRITING: u64 = 40_000;
+/// So often the power goes in one life of a disk that forgets.
+const CUTS: u64 = 20;
 const LOOK: Duration = Duration::from_micros(200);
 
-/// Every tree that is mostly empty is written anew, however small.
-fn settings() -> SledSettings {
-    SledSettings { rebuild_bytes: 0, ..SledSettings::default() }
+/// Every tree that is mostly empty is written anew, however small; or none is.
+fn settings(stays: bool) -> SledSettings {
+    SledSettings { rebuild_bytes: if stays { u64::MAX } else { 0 }, ..SledSettings::default() }
 }
 
 fn at(n: u64) -> Timestamp {
@@ -126,7 +131,8 @@ async fn stand_in() {
     let (Some(store), Some(told)) = (std::env::var_os(STORE), std::env::var_os(TOLD)) else { return };
     let store = PathBuf::from(store);
     let mut told = File::options().append(true).create(true).open(told).expect("a file");
-    let outbox = SledOutbox::open(&store, settings()).expect("it opens");
+    let stays = std::env::var_os(STAYS).is_some();
+    let outbox = SledOutbox::open(&store, settings(stays)).expect("it opens");
     for n in 0..NOTES {
         let note = Note { name: format!("{n:05}"), value: Some(vec![n as u8; 1_000].into()) };
         outbox.keep_note(note).await.expect("a note");
@@ -143,7 +149,7 @@ async fn stand_in() {
         drain(&outbox).await;
         writeln!(told, "delivered {next}").expect("told");
         let waiting = Stopwatch::start();
-        while trees(&store) == before && waiting.elapsed() < Duration::from_secs(3) {
+        while !stays && trees(&store) == before && waiting.elapsed() < Duration::from_secs(3) {
             assert_eq!(outbox.broken(), None);
             real_sleep(Duration::from_millis(1)).await;
         }
@@ -252,6 +258,61 @@ fn d1_d9_power_cuts_while_a_tree_is_written_anew_lose_nothing() {
         check(&other.join("store"), &told, &round, &mut sum);
         drop(lost_power);
         program.signal("CONT");
+    }
+    sum.say();
+}
+
+/// Whether the file system in `dir` makes a file synchronous that is marked so: without that, an order is only sled's hope.
+fn knows_synchronous_files(dir: &Path) -> bool {
+    let probe = File::create_new(dir.join("probe")).expect("a file");
+    let marked = ioctl_getflags(&probe).and_then(|flags| ioctl_setflags(&probe, flags | IFlags::SYNC)).is_ok();
+    if !marked {
+        stand_down("a file system that knows synchronous files");
+    }
+    marked
+}
+
+#[test]
+fn d1_d2_d3_d9_a_disk_that_forgets_what_it_was_not_told_to_keep_loses_nothing() {
+    let Some(library) = forgetful() else { return };
+    let home = tempfile::tempdir().expect("a directory");
+    if !knows_synchronous_files(home.path()) {
+        return;
+    }
+    let [store, told, kept] = ["store", "told", "kept"].map(|name| home.path().join(name));
+    let mut draw = seed().draw(&[b"forgetful disks"]);
+    let mut sum = Sum::of("disks that forgot what they were not told to keep");
+    fs::create_dir(&store).expect("a directory");
+    // One that stays uses its room again and again; one that is written anew hardly ever does.
+    let mut stays = true;
+    while sum.rounds() < rounds("CRASH_CUTS", 4) && sum.holds() {
+        assert!(run(Command::new("cp").arg("-r").arg(&store).arg(&kept)), "the disk has the store so far");
+        let mut command = stand_in_for(&store, &told);
+        if stays {
+            command.env(STAYS, "1");
+        }
+        let cuts = Cuts { every: 3 + draw.below(10), cuts: CUTS };
+        preload_forgetful(&mut command, library, &store, &kept, &told, &cuts);
+        let program = Program::start(command);
+        assert!(program.ends_within(WRITTEN_WITHIN), "it goes on without power");
+        drop(program.end());
+        for n in 1..=CUTS {
+            let (left, told) = at_cut(&kept, n);
+            sum.round();
+            sum.note(if stays { "of a tree that stays" } else { "of one that is written anew" });
+            let round = format!("cut {}", sum.rounds());
+            check(&left, &told, &round, &mut sum);
+            if n < CUTS {
+                fs::remove_dir_all(&left).expect("it goes");
+            }
+        }
+        // The next life starts with what the last cut left.
+        let (left, last_told) = at_cut(&kept, CUTS);
+        for gone in [&store, &kept] {
+            fs::remove_dir_all(gone).expect("it goes");
+        }
+        fs::rename(left, &store).and_then(|()| fs::rename(last_told, &told)).expect("it is the store");
+        stays = !stays;
     }
     sum.say();
 }

@@ -1,4 +1,4 @@
-//! Builds `shim/faults.rs`, and sets it before a server.
+//! Builds the shims in `shim/`, and sets them before a process.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -44,14 +44,20 @@ impl Told {
     }
 }
 
-/// The built library; `None`, said once for each test, where it cannot be.
+/// The library that lets calls fail, built; `None`, said once for each test, where it cannot be.
 pub(super) fn library() -> Option<&'static Path> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    if !cfg!(target_os = "linux") {
-        stand_down("a loader that takes LD_PRELOAD as Linux does");
-        return None;
-    }
-    match BUILT.get_or_init(build) {
+    found(BUILT.get_or_init(|| build("faults")))
+}
+
+/// The one that forgets what was not synced.
+pub(super) fn forgetful() -> Option<&'static Path> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    found(BUILT.get_or_init(|| build("forgetful")))
+}
+
+fn found(built: &'static Result<PathBuf, String>) -> Option<&'static Path> {
+    match built {
         Ok(library) => Some(library),
         Err(why) => {
             stand_down(why);
@@ -60,14 +66,17 @@ pub(super) fn library() -> Option<&'static Path> {
     }
 }
 
-fn build() -> Result<PathBuf, String> {
+fn build(shim: &str) -> Result<PathBuf, String> {
+    if !cfg!(target_os = "linux") {
+        return Err("a loader that takes LD_PRELOAD as Linux does".into());
+    }
     let rustc = which("rustc").ok_or("rustc")?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/crash/shim/faults.rs");
-    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libfaults.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/crash/shim/{shim}.rs"));
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("lib{shim}.so"));
     // Another run of the tests may be using the one that is there: it is replaced whole.
     let draft = library.with_extension(format!("so.{}", std::process::id()));
     let mut command = Command::new(rustc);
-    command.args(["--edition", "2024", "--crate-type", "cdylib", "--crate-name", "faults", "-O", "-C", "panic=abort"]);
+    command.args(["--edition", "2024", "--crate-type", "cdylib", "--crate-name", shim, "-O", "-C", "panic=abort"]);
     let built = command.arg("-o").arg(&draft).arg(source).output().map_err(|error| error.to_string())?;
     assert!(built.status.success(), "the shim is not built: {}", String::from_utf8_lossy(&built.stderr));
     std::fs::rename(&draft, &library).map_err(|error| error.to_string())?;
@@ -95,4 +104,31 @@ pub(super) fn preload(command: &mut Command, library: &Path, dir: &Path, plan: &
         command.env("SHIM_AFTER", after);
     }
     Told(told)
+}
+
+/// When the power goes: `cuts` times, with so many writes to a tree's log before each.
+pub(super) struct Cuts {
+    pub(super) every: u64,
+    pub(super) cuts: u64,
+}
+
+/// Lets what `command` does below `dir` be kept in `kept` as far as a disk must keep it. What it has at each of the `cuts`, the
+/// last of which ends the process, is left beside `kept`, with a copy of the file `told`: see [`at_cut`].
+pub(super) fn preload_forgetful(
+    command: &mut Command,
+    library: &Path,
+    dir: &Path,
+    kept: &Path,
+    told: &Path,
+    cuts: &Cuts,
+) {
+    command.env("LD_PRELOAD", library).env("SHIM_UNDER", dir).env("SHIM_KEPT", kept).env("SHIM_TOLD", told);
+    command.env("SHIM_EVERY", cuts.every.to_string()).env("SHIM_CUTS", cuts.cuts.to_string());
+}
+
+/// What was kept at cut `n`, from 1, and what was told before it.
+pub(super) fn at_cut(kept: &Path, n: u64) -> (PathBuf, PathBuf) {
+    let left = kept.with_extension(n.to_string());
+    let told = left.with_added_extension("told");
+    (left, told)
 }

@@ -1,9 +1,10 @@
 //! What a tree's files take of the disk, and which of them are drafts.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
 
-use super::super::files::{TreeFiles, discard_drafts};
+use super::super::files::{TreeFiles, discard_drafts, is_ordered};
 use super::super::tree::Tree;
 use super::rebuild::{drained, names, settings, whole};
 use super::*;
@@ -78,6 +79,37 @@ async fn blobs_make_a_tree_large_enough_to_be_written_anew() {
     upkeep.sync().expect("it is synced");
     upkeep.keep_small(&core.table, &|| false).expect("it is written");
     assert_eq!(names(dir.path()), whole("tree-2"));
+}
+
+/// Whether what is written to it is durable at once; `None` where the file system has no such mark.
+#[cfg(target_os = "linux")]
+fn is_marked(path: &Path) -> Option<bool> {
+    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+    let probe = tempfile::NamedTempFile::new_in(path.parent().expect("a directory")).expect("a file");
+    ioctl_setflags(&probe, IFlags::SYNC).ok()?;
+    let file = File::open(path).expect("it is there");
+    Some(ioctl_getflags(&file).expect("its marks").contains(IFlags::SYNC))
+}
+
+/// sled would use room again whose former rows are not anywhere else yet.
+#[cfg(target_os = "linux")]
+#[test]
+fn all_that_sled_writes_is_marked_in_a_fresh_tree_and_in_one_that_was_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [fresh, copied] = ["fresh", "copied"].map(|name| dir.path().join(name));
+    drop(Tree::open(&fresh, 1 << 20).expect("a tree"));
+    fs::create_dir_all(copied.join("blobs")).expect("a directory");
+    for file in ["db", "conf"] {
+        fs::copy(fresh.join(file), copied.join(file)).expect("a copy");
+    }
+    drop(Tree::open(&copied, 1 << 20).expect("a tree"));
+    for tree in [fresh, copied] {
+        for path in [tree.clone(), tree.join("db"), tree.join("blobs")] {
+            assert_ne!(is_marked(&path), Some(false), "{}", path.display());
+        }
+        assert!(is_ordered(&tree) || is_marked(&tree.join("db")).is_none(), "{}", tree.display());
+    }
+    assert!(!is_ordered(&dir.path().join("none")), "there is nothing");
 }
 
 #[test]

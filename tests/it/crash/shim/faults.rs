@@ -11,18 +11,19 @@
 //! `torn` writes half of the bytes, says so, and fails the call that comes next; `short` only does the first part, which is
 //! no error: whoever writes must go on.
 
-use std::ffi::{CStr, OsStr, c_char, c_int, c_uint, c_void};
-use std::os::unix::ffi::OsStrExt;
+#[macro_use]
+mod libc;
+
+use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use libc::{O_CREAT, behind, named, named_here};
 
 const EIO: c_int = 5;
 const ENOSPC: c_int = 28;
-const AT_FDCWD: c_int = -100;
-const O_CREAT: c_int = 0o100;
-const RTLD_NEXT: *mut c_void = -1_isize as *mut c_void;
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -32,12 +33,10 @@ pub struct Piece {
 }
 
 unsafe extern "C" {
-    fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *mut c_void;
     fn __errno_location() -> *mut c_int;
 }
 
 struct Plan {
-    under: PathBuf,
     nth: u64,
     fault: String,
     from: bool,
@@ -55,7 +54,6 @@ fn plan() -> Option<&'static Plan> {
     let read = || {
         let text = |name: &str| std::env::var(name).ok();
         Some(Plan {
-            under: text("SHIM_UNDER")?.into(),
             nth: text("SHIM_NTH")?.parse().ok()?,
             fault: text("SHIM_FAULT")?,
             from: text("SHIM_FROM").is_some(),
@@ -76,9 +74,6 @@ enum Fate {
 
 fn fate(call: &str, path: &Path) -> Fate {
     let Some(plan) = plan() else { return Fate::Through };
-    if !path.starts_with(&plan.under) {
-        return Fate::Through;
-    }
     let awaited = plan.after.as_deref().is_none_or(|after| path.to_string_lossy().contains(after));
     if !COUNTING.load(Ordering::SeqCst) && !awaited {
         return Fate::Through;
@@ -106,23 +101,6 @@ fn fate(call: &str, path: &Path) -> Fate {
     Fate::Through
 }
 
-/// The path behind a descriptor; nothing for what is no file.
-fn behind(fd: c_int) -> Option<PathBuf> {
-    plan()?;
-    std::fs::read_link(format!("/proc/self/fd/{fd}")).ok().filter(|path| path.is_absolute())
-}
-
-fn named(dir: c_int, path: *const c_char) -> Option<PathBuf> {
-    plan()?;
-    // SAFETY: callers of the libc function hand over a string that ends with NUL.
-    let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()));
-    if path.is_absolute() {
-        return Some(path.to_owned());
-    }
-    let base = if dir == AT_FDCWD { std::env::current_dir().ok()? } else { behind(dir)? };
-    Some(base.join(path))
-}
-
 fn failed<T: From<i8>>(error: c_int) -> T {
     // SAFETY: the location is this thread's own.
     unsafe { *__errno_location() = error };
@@ -142,22 +120,6 @@ macro_rules! whole {
             }
         }
     };
-}
-
-/// The function that would have been called without us.
-macro_rules! next {
-    ($name:ident: fn($($type:ty),*) -> $result:ty) => {{
-        static FOUND: AtomicUsize = AtomicUsize::new(0);
-        let mut found = FOUND.load(Ordering::Relaxed);
-        if found == 0 {
-            // SAFETY: the name ends with NUL.
-            found = unsafe { dlsym(RTLD_NEXT, concat!(stringify!($name), "\0").as_ptr().cast()) } as usize;
-            assert!(found != 0, "libc has no {}", stringify!($name));
-            FOUND.store(found, Ordering::Relaxed);
-        }
-        // SAFETY: libc's function of this name has this type.
-        unsafe { std::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $result>(found) }
-    }};
 }
 
 /// Declares a function of libc that writes `length` bytes from `from` on.
@@ -205,8 +167,8 @@ fn owe() {
 }
 
 /// An open counts where it may create.
-fn created(dir: c_int, path: *const c_char, flags: c_int) -> Option<PathBuf> {
-    (flags & O_CREAT != 0).then(|| named(dir, path))?
+fn created(path: Option<PathBuf>, flags: c_int) -> Option<PathBuf> {
+    path.filter(|_| flags & O_CREAT != 0)
 }
 
 writes!(write(fd, from, length));
@@ -222,11 +184,11 @@ whole!(ftruncate(fd: c_int, length: i64) -> c_int, about behind(fd));
 whole!(ftruncate64(fd: c_int, length: i64) -> c_int, about behind(fd));
 whole!(fallocate(fd: c_int, mode: c_int, at: i64, length: i64) -> c_int, about behind(fd));
 whole!(fallocate64(fd: c_int, mode: c_int, at: i64, length: i64) -> c_int, about behind(fd));
-whole!(open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int, about created(AT_FDCWD, path, flags));
-whole!(open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int, about created(AT_FDCWD, path, flags));
-whole!(openat(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int, about created(dir, path, flags));
-whole!(openat64(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int, about created(dir, path, flags));
-whole!(mkdir(path: *const c_char, mode: c_uint) -> c_int, about named(AT_FDCWD, path));
-whole!(rename(from: *const c_char, to: *const c_char) -> c_int, about named(AT_FDCWD, to));
-whole!(unlink(path: *const c_char) -> c_int, about named(AT_FDCWD, path));
+whole!(open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int, about created(named_here(path), flags));
+whole!(open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int, about created(named_here(path), flags));
+whole!(openat(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int, about created(named(dir, path), flags));
+whole!(openat64(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int, about created(named(dir, path), flags));
+whole!(mkdir(path: *const c_char, mode: c_uint) -> c_int, about named_here(path));
+whole!(rename(from: *const c_char, to: *const c_char) -> c_int, about named_here(to));
+whole!(unlink(path: *const c_char) -> c_int, about named_here(path));
 whole!(unlinkat(dir: c_int, path: *const c_char, flags: c_int) -> c_int, about named(dir, path));
