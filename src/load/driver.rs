@@ -181,7 +181,10 @@ impl Driver<'_> {
         let running = Stopwatch::start();
         let mut arrival = self.next_arrival();
         let mut arriving = true;
+        let mut changed = self.run.app.outbox.changed();
         loop {
+            // Before the first look: what changes between that and the wait ends the wait.
+            changed.mark_unchanged();
             let mut now = self.run.app.now();
             if arriving && (arrival.is_none() || self.run.stop.is_cancelled()) {
                 (arriving, arrival) = (false, None);
@@ -209,7 +212,7 @@ impl Driver<'_> {
             if next.is_none() && self.tasks.is_empty() {
                 break;
             }
-            self.wait(next).await?;
+            self.wait(next, &mut changed).await?;
         }
         self.drain().await?;
         self.driven.took = running.elapsed();
@@ -270,10 +273,9 @@ impl Driver<'_> {
         self.tasks.spawn(async move { carry_out(&app, &scenario, &meter, item, id, &scripted, draw).await });
     }
 
-    async fn wait(&mut self, next: Option<Timestamp>) -> Result<(), LineError> {
+    /// Waits until there may be more to do than there was when `changed` was last looked at.
+    async fn wait(&mut self, next: Option<Timestamp>, changed: &mut watch::Receiver<u64>) -> Result<(), LineError> {
         let app = self.run.app.clone();
-        let mut changed = app.outbox.changed();
-        changed.mark_unchanged();
         let room = self.tasks.len() < self.at_once;
         let leaps = self.run.pacing == Pacing::Leaps;
         let until = next.and_then(|next| app.clock.real_span_until(next)).map(|span| span.min(LONGEST));
