@@ -106,21 +106,21 @@ pub(super) fn discard_drafts(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Marks what there is of the tree in `dir`: what is written to it is durable, in order, once the call returns. Most file
-/// systems mark what is made in such a directory as well.
-pub(super) fn mark(dir: &Path) {
+/// Makes what there is not yet of the tree in `dir`, and marks it before sled writes a byte of it: what is written to it is
+/// durable, in order, once the call returns. Most file systems mark what is made in such a directory later as well.
+pub(super) fn prepare(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir.join(BLOBS))?;
+    File::options().write(true).create(true).truncate(false).open(dir.join(LOG))?;
     for path in [dir.to_owned(), dir.join(BLOBS), dir.join(LOG)] {
-        match mark_one(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::debug!(path = %path.display(), error = error.to_string(), "not marked as synchronous");
-            }
-            _ => {}
+        if let Err(error) = mark(&path) {
+            tracing::debug!(path = %path.display(), error = error.to_string(), "not marked as synchronous");
         }
     }
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]
-fn mark_one(path: &Path) -> io::Result<()> {
+fn mark(path: &Path) -> io::Result<()> {
     use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
     let file = File::open(path)?;
     let flags = ioctl_getflags(&file)?;
@@ -132,13 +132,13 @@ fn mark_one(path: &Path) -> io::Result<()> {
 
 /// Elsewhere sled itself syncs each write.
 #[cfg(not(target_os = "linux"))]
-fn mark_one(_: &Path) -> io::Result<()> {
+fn mark(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
 /// Whether the tree in `dir`, which was marked, survives the end of its power; or lies where nothing does.
 pub(super) fn is_ordered(dir: &Path) -> bool {
-    mark_one(&dir.join(LOG)).is_ok() || is_in_memory(dir)
+    mark(&dir.join(LOG)).is_ok() || is_in_memory(dir)
 }
 
 /// Whether it is a tmpfs.

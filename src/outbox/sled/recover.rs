@@ -90,7 +90,8 @@ fn assemble(dir: &Path, settings: &SledSettings, lock: File) -> Result<Opened, F
     if !files::is_ordered(&home.tree()) {
         tracing::warn!(
             path = %dir.display(),
-            "this file system knows no synchronous files (chattr +S): a power cut may damage the store"
+            "this file system knows no synchronous files (chattr +S), so a power cut may damage the store: keep it on \
+             ext4, xfs or btrfs"
         );
     }
     let live = count(&tree, &meta)?;

@@ -3,7 +3,6 @@
 //! Called by the sled outbox only. Decides nothing: whether the store goes on is up to who asked.
 
 use std::any::Any;
-use std::fs;
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,9 +24,7 @@ impl Tree {
     /// Opens the tree in `dir`, or makes one there. sled may cache so many bytes of it.
     pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Tree, Failure> {
         files::discard_drafts(dir)?;
-        fs::create_dir_all(dir)?;
-        // Before sled writes a byte, for it writes as soon as it opens.
-        files::mark(dir);
+        files::prepare(dir)?;
         let config = sled::Config::new()
             .path(dir)
             .cache_capacity(cache_bytes)
@@ -36,10 +33,7 @@ impl Tree {
         let waiting = Stopwatch::start();
         loop {
             match catch_unwind(AssertUnwindSafe(|| config.open())) {
-                Ok(Ok(db)) => {
-                    files::mark(dir);
-                    return Ok(Tree(Some(db)));
-                }
+                Ok(Ok(db)) => return Ok(Tree(Some(db))),
                 Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
                     // We hold our own lock, so this is what is left of a store of this process.
                     if waiting.elapsed() > STRAGGLERS {

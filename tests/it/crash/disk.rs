@@ -69,3 +69,25 @@ fn d9_a_store_that_may_not_be_written_is_refused_in_words_and_left_alone() {
     sum.add("writable", audit_living(&server, &world, Terms::after(stopped.crashes)));
     sum.say();
 }
+
+#[test]
+fn d9_a_disk_that_promises_no_order_is_named_at_the_start_and_one_in_memory_is_not() {
+    let home = tempfile::tempdir().expect("a directory");
+    let disk = home.path().join("disk");
+    let config = World::new().config("");
+    let warned = |mounted: Option<Mounted>| {
+        let _mounted = mounted?;
+        let server = Server::start(&disk, &config);
+        let said = server.stderr();
+        server.terminate();
+        let mut warnings = said.lines().filter(|line| line.contains("power cut"));
+        Some((warnings.next().map(str::to_owned), warnings.count()))
+    };
+    let Some((warning, more)) = warned(Mounted::plain(&disk)) else { return };
+    let warning = warning.expect("a warning");
+    for part in ["WARN", &disk.join("data").display().to_string(), "ext4, xfs or btrfs"] {
+        assert!(warning.contains(part), "{part}: {warning}");
+    }
+    assert_eq!(more, 0, "once");
+    assert_eq!(warned(Mounted::of_size("16m", &disk)), Some((None, 0)), "a tmpfs survives nothing, as everybody knows");
+}

@@ -19,6 +19,11 @@ impl<'a> Mounted<'a> {
         Self::mount(Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]), at)
     }
 
+    /// One in memory that knows nothing but files: no size, no marks.
+    pub(super) fn plain(at: &'a Path) -> Option<Self> {
+        Self::mount(Command::new("mount").args(["-t", "ramfs", "ramfs"]), at)
+    }
+
     fn mount(command: &mut Command, at: &'a Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a mount point");
         which("mount")?;
