@@ -102,6 +102,8 @@ fn compose(
             exhausted_at: entry.exhausted_at,
         });
     }
+    // They come in the order in which their last attempts ended, which says nothing to a reader.
+    lines.sort_unstable_by_key(|line| line.delivery);
     let host = endpoint.url.host_str().unwrap_or_default();
     let (subject, text) = notice::compose(webhook, host, endpoint.environment, &lines, now);
     let first = entries.first().map_or(DeliveryId(0), |entry| entry.delivery);
@@ -109,7 +111,7 @@ fn compose(
         to: to.clone(),
         subject: subject.clone(),
         text: text.clone(),
-        deliveries: entries.iter().map(|entry| entry.delivery).collect(),
+        deliveries: lines.iter().map(|line| line.delivery).collect(),
         message_id: notice::message_id(bench.seed, webhook, first, to, bench.mailer.domain()),
         send: bench.mailer.is_configured(),
     };

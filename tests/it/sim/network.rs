@@ -210,11 +210,9 @@ impl Witness {
     fn posting(&self, mail: &Mail) -> Post {
         let mut seen = self.seen();
         let names = named(&mail.text);
-        if names != mail.deliveries.iter().copied().collect() {
-            seen.wrong(
-                "E1",
-                format!("{} says that it names {:?}, and its text names {names:?}", mail.id, mail.deliveries),
-            );
+        if names != mail.deliveries || !names.is_sorted() {
+            let wrong = format!("{} says that it names {:?}, and its text names {names:?}", mail.id, mail.deliveries);
+            seen.wrong("E1", wrong);
         }
         let Some(outbox) = seen.outbox() else { return seen.weather.post };
         for id in names {
@@ -231,7 +229,7 @@ impl Witness {
         let life = seen.life();
         let (message_id, to, text) = (mail.message_id.clone(), mail.to.clone(), mail.text.clone());
         seen.note(|_| format!("mail {} to {to} with {} bytes: {taken:?}", mail.id, text.len()));
-        let names = named(&text);
+        let names = named(&text).into_iter().collect();
         seen.posted.push(Posted { life, message_id, to, text, names, taken });
     }
 }

@@ -227,8 +227,8 @@ impl Seen {
     }
 }
 
-/// The deliveries that a mail's text offers to send again.
-pub(super) fn named(text: &str) -> BTreeSet<DeliveryId> {
+/// The deliveries that a mail's text offers to send again, in its order.
+pub(super) fn named(text: &str) -> Vec<DeliveryId> {
     let offers = text.lines().filter_map(|line| line.trim().strip_prefix("understudy deliveries resend "));
     offers.filter_map(|id| id.parse().ok()).collect()
 }
