@@ -14,6 +14,7 @@ use crate::secret::Secret;
 pub struct Remote {
     /// The server [default: where the configuration says that it listens]
     #[arg(long, global = true, value_name = "URL", env = "UNDERSTUDY_SERVER", hide_env_values = true)]
+    #[arg(value_parser = server)]
     pub server: Option<url::Url>,
 
     /// The server's token [default: the configuration's, for its own server only]
@@ -25,6 +26,11 @@ pub struct Remote {
 /// An empty one is none: that is how compose files pass on a variable that is not set.
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
+}
+
+/// `host:port` is what people try first, and no URL.
+fn server(text: &str) -> Result<url::Url, String> {
+    text.parse().map_err(|error| format!("{error}; write it like http://127.0.0.1:4740"))
 }
 
 impl Remote {

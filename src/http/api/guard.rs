@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::signed;
 use crate::http::access::{Access, is_no_foreign_read, is_own_origin};
 use crate::http::problem::Problem;
 
@@ -20,7 +21,7 @@ pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, n
         false => foreign(request.headers()),
     };
     match refused {
-        None => next.run(request).await,
+        None => signed(next.run(request).await),
         Some(problem) => problem.into_response(),
     }
 }
@@ -31,11 +32,11 @@ fn stranger(request: &Request, access: &Access) -> Option<Problem> {
     let headers = request.headers();
     let page = || *request.method() == Method::GET && is_no_foreign_read(headers) && access.has_session(headers);
     (!access.shows_token(headers) && !page()).then(|| {
-        Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "this server wants its token: Authorization: Bearer TOKEN",
-        )
+        let detail = match headers.contains_key(header::AUTHORIZATION) {
+            true => "this server has another token than the one in Authorization",
+            false => "this server wants its token: Authorization: Bearer TOKEN",
+        };
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     })
 }
 

@@ -28,7 +28,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::uri::InvalidUri;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
@@ -46,6 +46,9 @@ use crate::http::dashboard;
 use crate::http::problem::Problem;
 use crate::outbox::Page;
 
+/// On every answer of this API that is no problem, with the server's version: by it a client knows whom it talks to.
+pub const SIGNATURE: HeaderName = HeaderName::from_static("understudy-version");
+
 /// At most so many items on a page.
 pub const PAGE_MAX: usize = 1_000;
 
@@ -62,7 +65,13 @@ pub fn router(app: Arc<App>, access: Arc<Access>, more: Router) -> Router {
         .merge(more)
         .layer(middleware::from_fn_with_state(app.clone(), audit::note))
         .layer(middleware::from_fn_with_state(access, guard::check));
-    Router::from(open()).with_state(app).merge(guarded).fallback(missing).method_not_allowed_fallback(wrong_method)
+    let open = Router::from(open()).with_state(app).layer(middleware::map_response(async |answer| signed(answer)));
+    open.merge(guarded).fallback(missing).method_not_allowed_fallback(wrong_method)
+}
+
+fn signed(mut answer: Response) -> Response {
+    answer.headers_mut().insert(SIGNATURE, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    answer
 }
 
 /// The description of what [`router`] serves, without `more`.

@@ -29,7 +29,8 @@ fn with_a_token_only_whoever_shows_it_gets_in() {
         assert!(!refused.to_string().contains(TOKEN));
         assert_eq!(ask(path, &format!("Bearer {TOKEN}")).status, 200, "{path}");
         for wrong in [format!("Bearer {TOKEN}x"), "Bearer".to_owned(), format!("Basic {TOKEN}"), TOKEN.to_owned()] {
-            problem(&ask(path, &wrong), 401, "unauthorized");
+            let refused = problem(&ask(path, &wrong), 401, "unauthorized");
+            assert!(refused.to_string().contains("another token"), "{refused}");
         }
     }
     let post = server.ask("POST", "/api/v1/journeys", &[], br#"{"flow":"onboarding","reference_no":"A"}"#);

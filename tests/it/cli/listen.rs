@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::support::http::{Response, request};
-use crate::support::program::{Ended, Program, understudy};
+use crate::support::program::{Ended, Program, run, understudy};
 
 const EVENT: &[u8] =
     br#"{"event":"Finished Journey","body":{"eventId":"538f4445-658f-49ea-8183-069f7d4c1e54","referenceNo":"KYC-1"}}"#;
@@ -35,6 +35,26 @@ impl Listening {
         self.program.signal("INT");
         self.program.end().with_code(0)
     }
+}
+
+#[test]
+fn a_receiver_is_not_taken_for_a_server_though_it_says_200_to_all() {
+    let listening = Listening::start(&[]);
+    let server = format!("http://{}", listening.address);
+    for words in [
+        &["journeys", "start", "onboarding", "KYC-1"][..],
+        &["journeys", "list"],
+        &["deliveries", "resend", "--state", "exhausted"],
+        &["clock"],
+        &["healthcheck"],
+    ] {
+        let mut words = words.to_vec();
+        words.extend(["--server", &server]);
+        let ended = run(listening.dir.path(), &words).with_code(3);
+        assert!(ended.stderr.contains("but not as understudy does") && ended.stderr.contains("--server"), "{ended:?}");
+        assert_eq!(ended.stdout, "", "{words:?}");
+    }
+    listening.end();
 }
 
 #[test]
