@@ -105,7 +105,7 @@ pub(super) async fn run(cx: &Context, args: &LoadArgs) -> Result<Exit, Failure> 
         let beside = async {
             tokio::join!(view.show(&meter), async { stopped = watching.stop_when().await }, async {
                 if args.find_knee {
-                    found = Some(find_knee(&meter, &control, arrivals.rate_at(Duration::ZERO), &stop).await);
+                    found = find_knee(&meter, &control, arrivals.rate_at(Duration::ZERO), &stop).await;
                 }
             });
             std::future::pending::<()>().await;
@@ -288,7 +288,12 @@ async fn may_be_driven_at(webhooks: &[Webhook], allowed: &[String]) -> Result<()
 }
 
 /// Turns the rate up step by step until the search is over, and ends the arrivals.
-async fn find_knee(meter: &Meter, control: &watch::Sender<Control>, rate: f64, stop: &CancellationToken) -> Knee {
+async fn find_knee(
+    meter: &Meter,
+    control: &watch::Sender<Control>,
+    rate: f64,
+    stop: &CancellationToken,
+) -> Option<Knee> {
     let mut search = knee::Search::default();
     let (mut from, mut faster) = (0, 1.0);
     loop {

@@ -28,7 +28,8 @@ pub(super) fn run(cx: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
         }
         [before, after] if args.reports.is_empty() => {
             let both = serde_json::json!({ "before": json(before)?, "after": json(after)? });
-            cx.out.show(&both, |_| write::compare(before, after))?;
+            let names = [0, 1].map(|nth| args.files[nth].file_stem().unwrap_or_default().to_string_lossy());
+            cx.out.show(&both, |_| write::compare([(&names[0], before), (&names[1], after)]))?;
         }
         _ => return Err(Failure::bad_usage("two results are compared on the terminal").help("leave --report out")),
     }
@@ -64,6 +65,14 @@ fn json(report: &LoadReport) -> Result<serde_json::Value, Failure> {
 fn read(path: &Path) -> Result<LoadReport, Failure> {
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::bad_usage(format!("cannot read {}: {error}", path.display())).help(SAVE_ONE))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::bad_usage(format!("{} is no result of load: {error}", path.display())).help(SAVE_ONE))
+    let refused = |why: String| Failure::bad_usage(format!("{} is {why}", path.display())).help(SAVE_ONE);
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let json = serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_default();
+        match json["command"].as_str() {
+            Some("replay") => {
+                refused("a result of replay, which writes its other forms itself: --report md=FILE".into())
+            }
+            _ => refused(format!("no result of load: {error}")),
+        }
+    })
 }

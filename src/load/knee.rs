@@ -53,9 +53,13 @@ impl Search {
         None
     }
 
-    /// What was found.
-    pub fn found(self) -> Knee {
-        self.knee
+    /// What was found; `None` where the search ended before its first step was over.
+    pub fn found(mut self) -> Option<Knee> {
+        let (rate, ..) = *self.knee.tried.last()?;
+        if self.knee.reason.is_empty() {
+            self.knee.reason = format!("not reached: the search ended at {rate:.0} journeys/s");
+        }
+        Some(self.knee)
     }
 }
 
@@ -79,7 +83,7 @@ mod tests {
         assert_eq!(search.step(100.0, &seconds(100, 8.0, 0)), Some(1.5));
         assert_eq!(search.step(150.0, &seconds(150, 15.0, 0)), Some(1.5));
         assert_eq!(search.step(225.0, &seconds(225, 17.0, 0)), None);
-        let knee = search.found();
+        let knee = search.found().expect("three steps");
         assert_eq!((knee.rate, knee.delivered, knee.tried.len()), (150.0, 600.0, 3));
         assert_eq!(knee.reason, "the 99th percentile went from 8.0 ms to 17.0 ms at 225 journeys/s");
     }
@@ -89,11 +93,20 @@ mod tests {
         let ends = |seconds: Vec<Second>| {
             let mut search = Search::default();
             assert_eq!(search.step(100.0, &seconds), None);
-            search.found().reason
+            search.found().expect("a step").reason
         };
         assert_eq!(ends(seconds(100, 1.0, 5)), "1.2 % were refused at 100 journeys/s");
         assert!(ends(seconds(70, 1.0, 0)).starts_with("this machine started only 70"));
         assert!(ends(vec![Second::default(); 6]).starts_with("100.0 % were refused"));
+    }
+
+    #[test]
+    fn a_search_that_ends_early_claims_no_knee() {
+        assert_eq!(Search::default().found(), None);
+        let mut search = Search::default();
+        search.step(100.0, &seconds(100, 8.0, 0));
+        let knee = search.found().expect("a step");
+        assert_eq!((knee.rate, knee.reason.as_str()), (100.0, "not reached: the search ended at 100 journeys/s"));
     }
 
     #[test]

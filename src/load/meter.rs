@@ -300,8 +300,9 @@ impl Gauge for Meter {
         state.latency.record(latency);
         state.service.record(service);
         if !failed {
-            let lag = finished.since(trial.message.created_at);
-            state.lag.record(self.real(lag).unwrap_or(lag));
+            // A clock that leaps does so while attempts are under way: they last as long as they did in real time.
+            let leapt = || trial.due_at.since(trial.message.created_at) + service;
+            state.lag.record(self.real(finished.since(trial.message.created_at)).unwrap_or_else(leapt));
         }
         if !trial.crowded {
             self.late(state, trial.due_at, trial.attempt.started_at, at);

@@ -89,35 +89,39 @@ pub fn junit(report: &LoadReport) -> Result<String, String> {
     suites("understudy load", [suite(&report.name, &report.expectations, outcome, took)])
 }
 
-/// Two results side by side: the second of the first.
-pub fn compare(before: &LoadReport, after: &LoadReport) -> String {
-    let mut said = format!("{:<22}{:>14}{:>14}{:>10}\n", "", name(before), name(after), "ratio");
-    let mut row = |what: &str, a: f64, b: f64, unit: &str| {
+/// Two results side by side, each under its name: the second of the first.
+pub fn compare([(a, before), (b, after)]: [(&str, &LoadReport); 2]) -> String {
+    let mut said = format!("{:<22}{:>14}{:>14}{:>10}\n", "", heading(a), heading(b), "ratio");
+    let mut row = |what: &str, [a, b]: [f64; 2], shown: [String; 2]| {
         let ratio = if a > 0.0 { format!("{:.2}x", b / a) } else { "-".to_owned() };
-        said.push_str(&format!(
-            "{what:<22}{:>14}{:>14}{ratio:>10}\n",
-            format!("{a:.2}{unit}"),
-            format!("{b:.2}{unit}")
-        ));
+        let [a, b] = shown;
+        said.push_str(&format!("{what:<22}{a:>14}{b:>14}{ratio:>10}\n"));
     };
-    row("journeys/s", before.rate.started, after.rate.started, "");
-    row("deliveries/s", before.rate.delivered, after.rate.delivered, "");
+    let plain = |pair: [f64; 2]| pair.map(|value| format!("{value:.2}"));
+    for (what, pair) in [
+        ("journeys/s", [before.rate.started, after.rate.started]),
+        ("deliveries/s", [before.rate.delivered, after.rate.delivered]),
+    ] {
+        row(what, pair, plain(pair));
+    }
     for ((what, a, _), (_, b, _)) in rows(before).into_iter().zip(rows(after)) {
         for (quantile, a, b) in [("p50", a.p50, b.p50), ("p99", a.p99, b.p99), ("max", a.max, b.max)] {
-            row(&format!("{what} {quantile}"), a, b, " ms");
+            row(&format!("{what} {quantile}"), [a, b], plain([a, b]).map(|value| value + " ms"));
         }
     }
-    let failed = |report: &LoadReport| report.webhooks.values().map(|part| part.failed).sum::<u64>() as f64;
-    row("failed attempts", failed(before), failed(after), "");
+    let failed = [before, after].map(|report| report.webhooks.values().map(|part| part.failed).sum::<u64>());
+    row("failed attempts", failed.map(|count| count as f64), failed.map(|count| count.to_string()));
     said
 }
 
-fn name(report: &LoadReport) -> String {
-    let mut name: String = report.name.chars().take(12).collect();
-    if name.is_empty() {
-        name.push('-');
+/// As much of a name as a column takes, from its end: there names differ.
+fn heading(name: &str) -> String {
+    const LONGEST: usize = 13;
+    let length = name.chars().count();
+    match length > LONGEST {
+        true => format!("…{}", name.chars().skip(length - LONGEST + 1).collect::<String>()),
+        false => name.to_owned(),
     }
-    name
 }
 
 pub(super) fn rows(report: &LoadReport) -> [(&'static str, &Figures, &'static str); 4] {

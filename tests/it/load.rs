@@ -167,6 +167,11 @@ checks = ["lost == 0", "undelivered == 0", "delivered > 900", "exhausted == 0"]
         assert!(report.types.contains_key(kind), "{:?}", report.types.keys());
     }
     assert!(report.took_s < 60.0 && report.clock == "leap");
+    assert!(
+        report.lag.max < 60_000.0,
+        "the year leaps past what is under way, and nothing took that long: {:?}",
+        report.lag
+    );
 }
 
 #[test]
@@ -245,8 +250,13 @@ fn a_result_is_saved_in_every_form_and_shown_again() {
     assert!(text.contains("30 journeys") && text.contains("latency   p50"), "{text}");
     run(dir.path(), &["report", "a.json", "--report", "html=b.html"]).with_code(0);
     assert_eq!(file("b.html"), html, "redrawn from the saved result alone");
-    let beside = run(dir.path(), &["report", "a.json", "a.json"]).with_code(0).stdout;
+    std::fs::copy(dir.path().join("a.json"), dir.path().join("after-the-change.json")).expect("a copy");
+    let beside = run(dir.path(), &["report", "a.json", "after-the-change.json"]).with_code(0).stdout;
+    let heads: Vec<&str> = beside.lines().next().expect("a line").split_whitespace().collect();
+    assert_eq!(heads, ["a", "…r-the-change", "ratio"]);
     assert!(beside.contains("latency p99") && beside.contains("1.00x"), "{beside}");
+    let failed: Vec<&str> = beside.lines().last().expect("a line").split_whitespace().collect();
+    assert_eq!(failed, ["failed", "attempts", "0", "0", "-"]);
     // What is published is what is written: every member has its description, and none is missing.
     let schema: Value =
         serde_json::from_str(&run(dir.path(), &["report", "--schema"]).with_code(0).stdout).expect("JSON");
@@ -263,6 +273,9 @@ fn a_result_is_saved_in_every_form_and_shown_again() {
     std::fs::write(dir.path().join("no.json"), "{}").expect("a file");
     let none = run(dir.path(), &["report", "no.json"]).with_code(2);
     assert!(none.stderr.contains("is no result of load"), "{}", none.stderr);
+    std::fs::write(dir.path().join("replay.json"), r#"{"command":"replay"}"#).expect("a file");
+    let other = run(dir.path(), &["report", "replay.json"]).with_code(2);
+    assert!(other.stderr.contains("replay.json is a result of replay"), "{}", other.stderr);
 }
 
 #[test]
