@@ -1,14 +1,17 @@
 //! `replay`: play scenario files from start to end, print the timeline, judge every expectation.
 
+mod printer;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use anstyle::Style;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use self::printer::{Printer, verdict};
 use super::{Context, Exit, Failure, settings};
 use crate::app::run::{Firing, Store, Watchers};
 use crate::cli::{Output, PlayClock, ReplayArgs, ReportKind};
@@ -16,22 +19,17 @@ use crate::clock::{ClockMode, Timestamp};
 use crate::config::{Config, Engine};
 use crate::http::dashboard::repertoire::Repertoire;
 use crate::play::report::{Report, Strictness};
-use crate::play::timeline::{Timeline, TimelineLine, Tone};
-use crate::play::{Play, Time, Watching, play};
+use crate::play::{Play, Time, play};
 use crate::portal::webhook::Surroundings;
 use crate::portal::{DeliverySettings, Webhook};
 use crate::provider::{Dialect, Flow};
 use crate::scenario::file::Pace;
-use crate::scenario::judge::Holds;
 use crate::scenario::{Scenario, draw, judge};
 use crate::stage::{Stage, Staging};
 
 /// Where time starts in a scenario that leaps and names no start: the same instant on every run, so that two runs give
 /// the same bytes.
 const START: &str = "2026-01-01T00:00:00Z";
-
-/// More journeys than this are counted rather than told one by one.
-const TOLD_ONE_BY_ONE: u64 = 20;
 
 /// So many happenings may wait to be printed before the play waits for the printer.
 const WATCHED: usize = 1_024;
@@ -48,16 +46,20 @@ pub(super) async fn run(cx: &Context, args: &ReplayArgs) -> Result<Exit, Failure
             .help("kinds of replay are json, junit and md"));
     }
     let scenarios = read_all(cx, &config, &args.files)?;
+    let stop = CancellationToken::new();
     let plays = async {
         let mut reports = Vec::with_capacity(scenarios.len());
-        for scenario in &scenarios {
-            reports.push(one(cx, args, &config, scenario).await?);
+        for scenario in scenarios.iter().take_while(|_| !stop.is_cancelled()) {
+            reports.push(one(cx, args, &config, scenario, &stop).await?);
         }
         Ok::<_, Failure>(reports)
     };
-    let reports = tokio::select! {
-        reports = plays => reports?,
-        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+    tokio::pin!(plays);
+    let reports = loop {
+        tokio::select! {
+            reports = &mut plays => break reports?,
+            _ = tokio::signal::ctrl_c() => stop.cancel(),
+        }
     };
     finish(cx, args, reports)
 }
@@ -92,7 +94,13 @@ pub(super) fn with_flows(config: &Config, more: impl Iterator<Item = Flow>) -> V
     flows
 }
 
-async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenario) -> Result<Report, Failure> {
+async fn one(
+    cx: &Context,
+    args: &ReplayArgs,
+    config: &Config,
+    scenario: &Scenario,
+    stop: &CancellationToken,
+) -> Result<Report, Failure> {
     let seed = draw::seed(args.seed.map(crate::rng::Seed), scenario, config.seed);
     let (mode, time) = pace(args, scenario)?;
     let webhooks = webhooks(args, config, scenario, time)?;
@@ -117,7 +125,7 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
         blanks: cx.blanks.clone(),
     };
     let stage = staged(config, scenario, &webhooks, staging).await?;
-    let what = Play { scenario, seed, journeys: args.journeys, time };
+    let what = Play { scenario, seed, journeys: args.journeys, time, stop: stop.clone() };
     if cx.out.format() == Output::Text {
         let title = format!("{} (seed {seed})", super::text::clean(&scenario.name));
         cx.out.line(&cx.out.paint().paint(Style::new().underline(), &title))?;
@@ -126,7 +134,9 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
     let playing = async {
         let played = play(&stage.running.app, &what, Some(line_to)).await;
         let ledger = stage.running.app.outbox.ledger();
-        let struck = stage.strike(config.server.grace).await;
+        // Who interrupts it does not wait for an answer that may never come.
+        let grace = if stop.is_cancelled() { Duration::ZERO } else { config.server.grace };
+        let struck = stage.strike(grace).await;
         (played, ledger, struck)
     };
     // Everything that watches ends when the stage is struck and its senders are gone.
@@ -137,6 +147,7 @@ async fn one(cx: &Context, args: &ReplayArgs, config: &Config, scenario: &Scenar
     let strictness = if args.strict || scenario.strict { Strictness::Strict } else { Strictness::Lenient };
     let judged = judge::judge(&scenario.expect, &played);
     let report = Report::of(&scenario.name, seed, &played, ledger, judged, strictness);
+    let report = if stop.is_cancelled() { report.interrupted(Exit::Interrupted.code()) } else { report };
     if cx.out.format() == Output::Text {
         for line in verdict(cx, &report) {
             cx.out.line(&line)?;
@@ -225,121 +236,12 @@ pub(super) fn targets(named: Option<&url::Url>, config: &Config, scenario: &Scen
 fn to(config: &Config, dialect: Dialect, delivery: &DeliverySettings, url: &url::Url) -> Result<Webhook, Failure> {
     let around = Surroundings { environment: config.environment, delivery, dialect };
     let json = json!({ "name": "to", "types": ["*"], "url": url.as_str() });
-    Webhook::from_json(&json, around, &settings::env)
-        .map_err(|complaints| Failure::bad_usage(format!("--to cannot be used: {}", complaints.lines())))
-}
-
-/// Prints the timeline while the play goes on.
-struct Printer<'a> {
-    cx: &'a Context,
-    timeline: Timeline,
-    told: bool,
-    bar: ProgressBar,
-}
-
-impl<'a> Printer<'a> {
-    fn new(cx: &'a Context, journeys: u64, scenario: &Scenario) -> Self {
-        let told = journeys <= TOLD_ONE_BY_ONE || cx.out.format() != Output::Text;
-        let bar = if told {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
-        } else {
-            // Draws itself on a terminal only.
-            ProgressBar::new(journeys.saturating_mul(scenario.steps.len() as u64))
-        };
-        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} lines, {elapsed} elapsed, {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Printer { cx, timeline: Timeline::default(), told, bar }
-    }
-
-    async fn print(
-        &mut self,
-        mut applied: mpsc::Receiver<crate::app::Applied>,
-        mut tried: mpsc::Receiver<crate::delivery::attempt::Tried>,
-        mut lines: mpsc::Receiver<Watching>,
-    ) -> Result<(), Failure> {
-        loop {
-            let what = tokio::select! {
-                // In this order: when the player says that an instant is over, all of it was sent before.
-                biased;
-                Some(tried) = tried.recv() => Watching::Tried(Box::new(tried)),
-                // Everything applied comes through here; the player's own account of it only moves the bar.
-                Some(applied) = applied.recv() => Watching::Applied(Box::new(applied)),
-                Some(line) = lines.recv() => match line {
-                    Watching::Over(at) => {
-                        let over = self.timeline.over(at);
-                        self.show(over)?;
-                        continue;
-                    }
-                    Watching::Skipped { .. } => {
-                        self.bar.inc(1);
-                        line
-                    }
-                    Watching::Applied(_) | Watching::Tried(_) => {
-                        self.bar.inc(1);
-                        continue;
-                    }
-                },
-                else => break,
-            };
-            self.timeline.take(&what);
-        }
-        let rest = self.timeline.finish();
-        self.show(rest)?;
-        self.bar.finish_and_clear();
-        Ok(())
-    }
-
-    fn show(&self, lines: Vec<TimelineLine>) -> Result<(), Failure> {
-        if !self.told {
-            return Ok(());
-        }
-        for line in lines {
-            match self.cx.out.format() {
-                Output::Text => self.cx.out.line(&self.text(&line))?,
-                Output::Ndjson => self.cx.out.json(&line.json)?,
-                Output::Json => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn text(&self, line: &TimelineLine) -> String {
-        let style = match line.tone {
-            Tone::Stimulus => Style::new().bold(),
-            Tone::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
-            Tone::Warn => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
-            Tone::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())),
-        };
-        let at = line.at.to_chrono().format("%Y-%m-%d %H:%M:%S");
-        let what = format!("{:<12} {}", super::text::clean(&line.reference), super::text::clean(&line.text));
-        format!("{at}  {}", self.cx.out.paint().paint(style, what.trim_end()))
-    }
-}
-
-fn verdict(cx: &Context, report: &Report) -> Vec<String> {
-    let green = Style::new().fg_color(Some(AnsiColor::Green.into()));
-    let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
-    let mut lines: Vec<String> = report
-        .expectations
-        .iter()
-        .map(|judged| {
-            let (word, style) = match judged.verdict {
-                Holds::Pass => ("pass", green),
-                Holds::Fail => ("FAIL", red),
-                Holds::Unproven => ("unproven", Style::new()),
-            };
-            let detail = if judged.verdict == Holds::Pass { String::new() } else { format!(": {}", judged.detail) };
-            format!("  {} {}{}", cx.out.paint().paint(style, word), judged.name, super::text::clean(&detail))
-        })
-        .collect();
-    let d = &report.ledger.deliveries;
-    lines.push(format!(
-        "  {} events, {} deliveries = {} delivered + {} exhausted + {} cancelled + {} waiting + {} in flight; {} attempts, {} mails",
-        report.ledger.events, d.accepted, d.delivered, d.exhausted, d.cancelled, d.waiting, d.in_flight, report.ledger.attempts,
-        report.ledger.mails.accepted,
-    ));
-    lines.push(String::new());
-    lines
+    Webhook::from_json(&json, around, &settings::env).map_err(|complaints| {
+        // They speak of a webhook that we made up: its places are nobody's.
+        let wrong: Vec<&str> = complaints.list().iter().map(|complaint| complaint.message.as_str()).collect();
+        let help = complaints.list().iter().find_map(|complaint| complaint.help.clone());
+        Failure { help, ..Failure::bad_usage(format!("--to cannot be used: {}", wrong.join("; "))) }
+    })
 }
 
 fn finish(cx: &Context, args: &ReplayArgs, reports: Vec<Report>) -> Result<Exit, Failure> {
@@ -364,5 +266,12 @@ fn finish(cx: &Context, args: &ReplayArgs, reports: Vec<Report>) -> Result<Exit,
         }
         Output::Text => {}
     }
-    Ok(if report.exit_code == 0 { Exit::Yes } else { Exit::No })
+    Ok(match report.exit_code {
+        0 => Exit::Yes,
+        code if code == Exit::Interrupted.code() => {
+            cx.out.talk("interrupted before its end");
+            Exit::Interrupted
+        }
+        _ => Exit::No,
+    })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::apply::Applied;
@@ -31,6 +32,8 @@ pub struct Play<'a> {
     pub journeys: u64,
     /// Whether time leaps over what is empty, or runs.
     pub time: Time,
+    /// Ends it where it stands: what it has played until then is what it leaves behind.
+    pub stop: CancellationToken,
 }
 
 /// How time passes in a play.
@@ -67,7 +70,8 @@ pub enum Watching {
 /// What a play left behind: see [`judge::Played`].
 pub type Played = judge::Played;
 
-/// Plays a scenario to its end: all lines played, every delivery and mail ended. `watching` is told of every line.
+/// Plays a scenario to its end: all lines played, every delivery and mail ended; or until it is stopped. `watching` is told of
+/// every line.
 ///
 /// # Errors
 /// [`LineError`] when a journey cannot be started, or the store fails.
@@ -75,7 +79,8 @@ pub async fn play(app: &App, what: &Play<'_>, watching: Option<mpsc::Sender<Watc
     let scenario = what.scenario;
     let script = Script::new(what.seed, &scenario.steps, &scenario.meanwhile, what.journeys, app.now());
     let mut player = Player { app, what, script, watching, ids: BTreeMap::new(), refused: Vec::new() };
-    player.run().await?;
+    let stop = what.stop.clone();
+    stop.run_until_cancelled(player.run()).await.transpose()?;
     player.gather()
 }
 

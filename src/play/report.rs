@@ -72,6 +72,14 @@ impl Report {
         }
     }
 
+    /// The same of a play that was stopped before its end: what did not come may have come yet, so that nothing is proven.
+    pub fn interrupted(mut self, exit_code: u8) -> Self {
+        for judged in &mut self.expectations {
+            (judged.verdict, judged.detail) = (Holds::Unproven, "interrupted before its end".to_owned());
+        }
+        Report { exit_code, exit_reason: "interrupted before its end".to_owned(), ..self }
+    }
+
     /// Several reports as one: sums, and the worst of the exit codes.
     pub fn all(reports: Vec<Report>) -> Option<Report> {
         let worst = reports.iter().max_by_key(|report| report.exit_code)?.clone();

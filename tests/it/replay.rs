@@ -205,11 +205,20 @@ fn an_interrupted_replay_ends_with_130() {
     let sink = Sink::start(|_: &Received| Answer::Hang);
     let dir = tempfile::tempdir().expect("a directory");
     let mut command = understudy(dir.path());
-    command.args(["replay", &story("plain"), "--to", &sink.url("/")]);
+    command.args(["replay", &story("plain"), &story("plain"), "--to", &sink.url("/"), "--report", "json=report.json"]);
     let replaying = Program::start(command);
     assert!(sink.await_count(1, DEADLINE).is_ok(), "it is under way");
     replaying.signal("INT");
-    replaying.end().with_code(130);
+    let ended = replaying.end().with_code(130);
+    assert!(ended.stderr.contains("interrupted before its end") && !ended.stderr.contains("ERROR"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("0 delivered"), "{}", ended.stdout);
+    let saved = fs::read_to_string(dir.path().join("report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&saved).expect("a report");
+    assert_eq!((&report["exit_code"], &report["exit_reason"]), (&130.into(), &"interrupted before its end".into()));
+    assert_eq!(report["ledger"]["deliveries"]["in_flight"], 1, "{report}");
+    let expectations = report["expectations"].as_array().expect("a list");
+    assert!(expectations.iter().all(|judged| judged["verdict"] == "unproven"), "{report}");
+    assert!(report.get("scenarios").is_none(), "the second was not begun: {report}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::commands::settings;
@@ -49,7 +50,13 @@ pub(super) async fn perform(app: Arc<App>, scenario: Arc<Scenario>, seed: Seed, 
     let stem = scenario.file.rsplit(['/', '\\']).next().unwrap_or_default().trim_end_matches(".journey.toml");
     let flow = app.lend_flow(scenario.flow.clone(), stem);
     let scenario = Scenario { flow: scenario.flow.clone().called(&flow), ..(*scenario).clone() };
-    let what = Play { scenario: &scenario, seed: scenario.seed.unwrap_or(seed), journeys: 1, time: Time::Runs };
+    let what = Play {
+        scenario: &scenario,
+        seed: scenario.seed.unwrap_or(seed),
+        journeys: 1,
+        time: Time::Runs,
+        stop: CancellationToken::new(),
+    };
     let (watching, watched) = mpsc::channel(WATCHED);
     let (played, ()) = tokio::join!(crate::play::play(&app, &what, Some(watching)), note(watched, &run));
     match played {
