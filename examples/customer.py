@@ -4,7 +4,12 @@ asked for, takes webhooks, tells duplicates, fetches the result, and ends with t
     python3 customer.py --provider idwise --server http://127.0.0.1:4740 --listen 8080
     python3 customer.py --provider qoreid --server http://127.0.0.1:4740 --listen 8080
 
-It takes webhooks at /hook of the port that it prints; `--listen 0` chooses one, and `--server -` reads the server's URL
+It takes webhooks that show its secret, which the provider must know:
+
+    understudy webhooks add customer http://127.0.0.1:8080/hook --skip-test --auth basic:hook:your_webhook_secret
+    understudy webhooks add customer http://127.0.0.1:8080/hook --skip-test --auth hmac:your_webhook_secret
+
+for idwise and qoreid. It takes them at /hook of the port that it prints; `--listen 0` chooses one, and `--server -` reads the server's URL
 from stdin once that port is known.
 """
 
@@ -71,7 +76,10 @@ def once(events, key):
     """Every event that was not there before, by its key; repetitions are told and dropped."""
     seen = set()
     while True:
-        event = events.get(timeout=30)
+        try:
+            event = events.get(timeout=30)
+        except queue.Empty:
+            sys.exit("no webhook came within 30 s: is this address configured there, with this secret?")
         if key(event) in seen:
             print(f"repeated {key(event)}", flush=True)
             continue

@@ -32,7 +32,12 @@ static OUTBOX: Table = Table {
         ),
         Key::with_default("path", Kind::Text, r#"".understudy""#, "the directory of the sled store"),
         Key::optional("url", Kind::Url, "the database of the postgres engine; not available yet"),
-        Key::with_default("retention", Kind::SPAN, r#""30d""#, "how long finished deliveries are kept"),
+        Key::with_default(
+            "retention",
+            Kind::SPAN,
+            r#""30d""#,
+            "how long finished deliveries are kept at least: they go many at once",
+        ),
     ]],
     rest: Rest::Refused,
 };

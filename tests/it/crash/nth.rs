@@ -185,8 +185,8 @@ fn d9_a_store_that_fails_in_the_drain_ends_the_server_with_3() {
     let home = tempfile::tempdir().expect("a directory");
     let (world, data) = (World::new(), home.path().join("data"));
     let mut command = Server::command(home.path(), &world.config(""));
-    // The first start takes 35 calls, until its first batch is whole.
-    let _told = preload(&mut command, library, &data, &Plan { nth: 36, fault: Fault::Errors, after: None });
+    // The first start takes 37 calls, until its first batch is whole.
+    let _told = preload(&mut command, library, &data, &Plan { nth: 38, fault: Fault::Errors, after: None });
     let mut server = Server::launch(command).expect("it comes up");
     server.signal("TERM");
     let ended = server.ended_within(DEADLINE).expect("it ends");
