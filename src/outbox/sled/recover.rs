@@ -186,7 +186,7 @@ impl Ahead {
     }
 
     /// Tells the tree, durable; how far it has come last.
-    fn tell(self, tree: &sled::Db, files: &mut TreeFiles, known: Meta) -> Result<Meta, Failure> {
+    fn tell(self, tree: &Tree, files: &mut TreeFiles, known: Meta) -> Result<Meta, Failure> {
         let Some(meta) = self.meta else { return Ok(known) };
         for (key, value) in &self.changes {
             match value {

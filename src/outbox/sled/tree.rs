@@ -7,6 +7,10 @@ use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -15,6 +19,9 @@ use crate::clock::Stopwatch;
 
 /// sled's threads give its lock back within milliseconds; a machine under load may take longer.
 const STRAGGLERS: Duration = Duration::from_secs(5);
+
+/// A flush that takes longer is looked into.
+const FLUSHED_WITHIN: Duration = Duration::from_millis(200);
 
 /// An open tree.
 #[derive(Debug)]
@@ -39,12 +46,45 @@ impl Tree {
                     if waiting.elapsed() > STRAGGLERS {
                         return Err(Failure::Locked);
                     }
-                    std::thread::sleep(Duration::from_millis(2));
+                    thread::sleep(Duration::from_millis(2));
                 }
                 Ok(Err(error)) => return Err(error.into()),
                 Err(panic) => return Err(Failure::of_panic(&*panic)),
             }
         }
+    }
+}
+
+impl Tree {
+    /// Lets sled write what it has in memory. Not durable yet.
+    ///
+    /// sled's own waits for its threads, and one kind of them keeps a failure to itself: who waits is not woken. Whoever
+    /// asks after the failure is told, and wakes the others. So it is asked again, less and less often.
+    pub(super) fn flush(&self) -> sled::Result<()> {
+        let waker = Waker::from(Arc::new(Waiting(thread::current())));
+        let mut flushing = pin!(self.flush_async());
+        let mut patience = FLUSHED_WITHIN;
+        let waiting = Stopwatch::start();
+        loop {
+            if let Poll::Ready(flushed) = flushing.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return flushed.map(drop);
+            }
+            thread::park_timeout(patience.saturating_sub(waiting.elapsed()));
+            if waiting.elapsed() >= patience {
+                patience *= 2;
+                // It goes on by itself.
+                let _ = pin!(self.flush_async()).poll(&mut Context::from_waker(Waker::noop()));
+            }
+        }
+    }
+}
+
+/// The thread that waits for a flush.
+struct Waiting(Thread);
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

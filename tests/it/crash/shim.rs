@@ -13,6 +13,8 @@ use crate::support::tools::{stand_down, which};
 pub(super) enum Fault {
     /// It fails.
     Error,
+    /// It fails once others had the time to wait for it.
+    Late,
     /// It and all that come after it fail.
     Errors,
     /// It and all that come after it find no room.
@@ -91,6 +93,7 @@ pub(super) fn preload(command: &mut Command, library: &Path, dir: &Path, plan: &
     let told = UnixDatagram::bind(&ear).expect("a socket beside the store");
     let fault = match plan.fault {
         Fault::Error | Fault::Errors => "eio",
+        Fault::Late => "late",
         Fault::Full => "enospc",
         Fault::Torn => "torn",
         Fault::Short => "short",

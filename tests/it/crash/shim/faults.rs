@@ -3,12 +3,12 @@
 //!
 //! ```text
 //!   SHIM_UNDER  the directory, absolute                 SHIM_NTH    the call that fails, from 1
-//!   SHIM_FAULT  eio | enospc | torn | short             SHIM_FROM   set: every later call fails as well
+//!   SHIM_FAULT  eio | late | enospc | torn | short      SHIM_FROM   set: every later call fails as well
 //!   SHIM_AFTER  counting starts with the first call about a path that contains this
 //!   SHIM_TELL   a datagram socket that hears of the first failure: the call's name and the file's path
 //! ```
 //!
-//! `torn` writes half of the bytes, says so, and fails the call that comes next; `short` only does the first part, which is
+//! `late` fails as `eio` does once others had the time to wait for it; `torn` writes half of the bytes, says so, and fails the call that comes next; `short` only does the first part, which is
 //! no error: whoever writes must go on.
 
 #[macro_use]
@@ -19,11 +19,13 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use libc::{O_CREAT, behind, named, named_here};
 
 const EIO: c_int = 5;
 const ENOSPC: c_int = 28;
+const LATE: Duration = Duration::from_millis(100);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -90,6 +92,10 @@ fn fate(call: &str, path: &Path) -> Fate {
             "torn" => Fate::Half(error),
             "short" if call.contains("write") => Fate::Half(error),
             "short" => Fate::Through,
+            "late" => {
+                std::thread::sleep(LATE);
+                Fate::Fail(error)
+            }
             _ => Fate::Fail(error),
         };
     }
