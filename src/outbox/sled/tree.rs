@@ -99,7 +99,8 @@ impl Deref for Tree {
 impl Drop for Tree {
     fn drop(&mut self) {
         // On its way out sled tells the disk to keep all, and panics when the disk will not. What must be kept is in the
-        // archive by then, so there is nothing to tell.
+        // archive by then, so there is nothing to tell. It flushes first, as it does: we do that in its stead.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.flush()));
         let db = self.0.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
     }
