@@ -189,6 +189,7 @@ impl Driver<'_> {
             if arriving && (arrival.is_none() || self.run.stop.is_cancelled()) {
                 (arriving, arrival) = (false, None);
                 self.driven.arriving = running.elapsed();
+                self.run.meter.all_arrived();
             }
             let next = self.items.first().map(|item| item.due).into_iter().chain(arrival.map(|(_, at)| at)).min();
             if self.tasks.len() < self.at_once

@@ -44,6 +44,8 @@ struct State {
     started: u64,
     lines: u64,
     skipped: u64,
+    /// No more journeys are asked for.
+    all_arrived: bool,
     now: Current,
     series: Vec<Second>,
 }
@@ -143,6 +145,11 @@ impl Meter {
         state.now.started += 1;
         state.started += 1;
         self.late(&mut state, planned, now, at);
+    }
+
+    /// The last journey has arrived: from the next second on none is asked for.
+    pub fn all_arrived(&self) {
+        self.lock().all_arrived = true;
     }
 
     /// A line was carried out, or left out.
@@ -255,7 +262,8 @@ impl State {
             });
             self.now.latency.reset();
             let latency = std::mem::take(&mut self.now.latency);
-            self.now = Current { at_s: self.now.at_s + 1, asked: self.now.asked, latency, ..Current::default() };
+            let asked = if self.all_arrived { 0.0 } else { self.now.asked };
+            self.now = Current { at_s: self.now.at_s + 1, asked, latency, ..Current::default() };
         }
     }
 }

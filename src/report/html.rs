@@ -225,12 +225,18 @@ fn histogram(area: &Area<'_>, report: &LoadReport) -> Result<(), Box<dyn std::er
     let (low, high) = ((first.to_ms / 1.15).max(1e-3), last.to_ms * 1.15);
     let most = top(report.histogram.iter().map(|bucket| bucket.count as f64));
     let mut chart = chart(area).build_cartesian_2d((low..high).log_scale(), 0.0..most)?;
-    chart.configure_mesh().x_label_formatter(&|v| ms(*v)).light_line_style(TRANSPARENT).draw()?;
+    chart.configure_mesh().x_label_formatter(&|v| mark(*v)).light_line_style(TRANSPARENT).draw()?;
     let bars = report.histogram.iter().map(|bucket| {
         Rectangle::new([(bucket.to_ms / 1.15, 0.0), (bucket.to_ms, bucket.count as f64)], BLUE.mix(0.8).filled())
     });
     chart.draw_series(bars)?;
     Ok(())
+}
+
+/// What stands below a line of a logarithmic axis: 1, 2 and 5 of each decade, for the others lie too close.
+fn mark(value: f64) -> String {
+    let leading = value / 10_f64.powf((value.log10() + 1e-9).floor());
+    if [1.0, 2.0, 5.0].iter().any(|first| (leading - first).abs() < 0.01) { ms(value) } else { String::new() }
 }
 
 /// Text as HTML shows it, whatever is in it.
@@ -262,3 +268,14 @@ p{margin:4px 0;color:var(--soft)}.verdict{font-weight:600;padding:8px 12px;borde
 svg{width:100%;height:auto;background:#fff;border:1px solid var(--line);border-radius:8px}\
 table{border-collapse:collapse;width:100%;display:block;overflow-x:auto}th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
 th:first-child,.left{text-align:left}.left{white-space:normal}tr.bad td{color:#b8322a;font-weight:600}code{font-size:13px}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_decade_three_lines_are_named() {
+        let named: Vec<String> = (1..=10).map(|n| mark(f64::from(n) * 100.0)).filter(|text| !text.is_empty()).collect();
+        assert_eq!(named, ["100 ms", "200 ms", "500 ms", "1.00 s"]);
+    }
+}

@@ -312,6 +312,17 @@ fn the_knee_of_a_receiver_is_found_by_turning_the_rate_up() {
 }
 
 #[test]
+fn nothing_is_asked_for_once_all_have_arrived() {
+    let (sink, dir) =
+        (Sink::start(|_| Answer::After(Duration::from_secs(3), 200)), tempfile::tempdir().expect("a directory"));
+    configured(dir.path(), "");
+    let report = report(&held(load(dir.path(), &format!("--journeys 5 --rate 50 --to {}", sink.url("/")))));
+    assert!(report.series.len() > 2, "{:?}", report.series);
+    let (first, last) = (&report.series[0], &report.series[report.series.len() - 1]);
+    assert_eq!((first.asked, last.asked), (50.0, 0.0));
+}
+
+#[test]
 fn an_interrupted_load_reports_what_it_did_and_a_second_interrupt_gives_up() {
     let begun = |sink: &Sink, dir: &Path| {
         configured(dir, "");
