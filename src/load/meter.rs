@@ -270,7 +270,10 @@ impl State {
 
 impl Gauge for Meter {
     fn begin(&self, endpoint: &Endpoint, due_at: Timestamp) -> bool {
+        let at = self.elapsed();
         let mut state = self.lock();
+        // Seconds in which nothing happened had as many under way as there were until now.
+        state.turn(at);
         state.under_way += 1;
         if !state.lanes.contains_key(&endpoint.name) {
             state.lanes.insert(endpoint.name.clone(), LaneLoad::default());
