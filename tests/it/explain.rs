@@ -1,9 +1,11 @@
 //! `explain`, black-box: what a webhook gets, every attempt with its window, who is mailed when, and no secret.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
+
+use crate::support::program::understudy;
 
 const CONFIG: &str = r#"
 [server]
@@ -49,11 +51,7 @@ fn explain(dir: &Path, arguments: &[&str]) -> Output {
 fn explain_with(dir: &Path, config: &str, arguments: &[&str]) -> Output {
     let file = dir.join("webhooks.toml");
     std::fs::write(&file, config).expect("the test's directory is writable");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("UNDERSTUDY_")) {
-        command.env_remove(name);
-    }
-    command.arg("--config").arg(file).arg("explain").args(arguments).output().expect("it ran")
+    understudy(dir).arg("--config").arg(file).arg("explain").args(arguments).output().expect("it ran")
 }
 
 fn text(output: &[u8]) -> String {

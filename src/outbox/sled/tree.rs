@@ -53,9 +53,7 @@ impl Tree {
             }
         }
     }
-}
 
-impl Tree {
     /// Lets sled write what it has in memory. Not durable yet.
     ///
     /// sled's own waits for its threads, and one kind of them keeps a failure to itself: who waits is not woken. Whoever

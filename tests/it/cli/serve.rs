@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::program::{Program, run};
+use crate::support::program::{Program, path, run};
 use crate::support::server::{DEADLINE, Server};
 use crate::support::sink::{Answer, Received, Sink};
 use crate::support::steps::{ledger, manual, ok, one_event, webhook};
@@ -119,7 +119,7 @@ fn a_scenario_can_be_played_on_a_running_server() {
 #[test]
 fn output_that_nobody_reads_any_more_is_no_failure() {
     let dir = tempfile::tempdir().expect("a directory");
-    let binary = env!("CARGO_BIN_EXE_understudy");
+    let binary = path().display().to_string();
     let mut shell = Command::new("sh");
     shell.current_dir(dir.path()).args(["-c", &format!("'{binary}' config schema 2>err | head -n 1")]);
     let piped = String::from_utf8(shell.output().expect("a shell").stdout).expect("UTF-8");

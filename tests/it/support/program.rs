@@ -3,7 +3,7 @@
 //! A program that is dropped is killed. Its environment is empty of `UNDERSTUDY_*`, so that only what a test says counts.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
@@ -12,9 +12,24 @@ use super::server::DEADLINE;
 use super::tools;
 use super::transcript::Transcript;
 
+/// The binary under test: the one that was built with the tests, or `PROGRAM`.
+pub(crate) fn path() -> PathBuf {
+    match std::env::var_os("PROGRAM") {
+        Some(named) => {
+            std::fs::canonicalize(&named).unwrap_or_else(|error| panic!("PROGRAM={}: {error}", named.display()))
+        }
+        None => PathBuf::from(env!("CARGO_BIN_EXE_understudy")),
+    }
+}
+
+/// Whether that is what users run: it was built with the tests in a release, or else named for its own sake.
+pub(crate) fn is_optimised() -> bool {
+    !cfg!(debug_assertions) || std::env::var_os("PROGRAM").is_some()
+}
+
 /// The binary under test, to be run in `dir`, without arguments yet.
 pub(crate) fn understudy(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
+    let mut command = Command::new(path());
     command.current_dir(dir);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("UNDERSTUDY_")) {
         command.env_remove(name);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use understudy::clock::Stopwatch;
 
 use super::http::{Response, request};
-use super::program::Ended;
+use super::program::{Ended, understudy};
 use super::tools;
 use super::transcript::Transcript;
 
@@ -49,12 +49,9 @@ impl Server {
     pub(crate) fn command(dir: &Path, config: &str) -> Command {
         let file = dir.join("webhooks.toml");
         fs::write(&file, config).expect("the test's directory is writable");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
+        let mut command = understudy(dir);
         command.arg("--config").arg(file).arg("--data-dir").arg(dir.join("data"));
         command.args(["serve", "--listen", "127.0.0.1:0"]);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("UNDERSTUDY_")) {
-            command.env_remove(name);
-        }
         command
     }
 
