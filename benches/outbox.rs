@@ -70,7 +70,7 @@ fn commit(n: u64, journeys: u64) -> Commit {
     let to = vec![NewDelivery { webhook, due_at: at(n), ordered: false, form: 0 }];
     let expected_version = (version > 1).then(|| version - 1);
     Commit {
-        journey,
+        journey: Arc::new(journey),
         expected_version,
         messages: vec![NewMessage { message, to }],
         key: None,

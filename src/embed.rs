@@ -241,7 +241,8 @@ impl Understudy {
     /// # Errors
     /// [`EmbedError::Refused`] when the store fails.
     pub fn journey(&self, id: &JourneyId) -> Result<Option<Journey>, EmbedError> {
-        self.stage.running.app.outbox.journey(*id).map_err(|error| EmbedError::Refused(error.into()))
+        let found = self.stage.running.app.outbox.journey(*id).map_err(|error| EmbedError::Refused(error.into()))?;
+        Ok(found.map(Arc::unwrap_or_clone))
     }
 
     /// What was received at `/inbox/{name}`.

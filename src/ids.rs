@@ -57,9 +57,7 @@ impl JourneyId {
     }
 
     fn drawn(seed: Seed, kind: &[u8], place: &[u8]) -> Self {
-        let mut id = [0; 12];
-        seed.draw(&[kind, place]).fill(&mut id);
-        JourneyId(id)
+        JourneyId(seed.bytes(&[kind, place]))
     }
 }
 
@@ -109,19 +107,16 @@ pub struct EventId(pub [u8; 16]);
 impl EventId {
     /// The id of the `sequence`-th event of `journey`.
     pub fn mint(seed: Seed, journey: JourneyId, sequence: u64) -> Self {
-        EventId::drawn(seed, b"event", &[&journey.0, &sequence.to_le_bytes()])
+        EventId::drawn(seed, &[b"event", &journey.0, &sequence.to_le_bytes()])
     }
 
     /// The id of the `n`-th event that was sent by hand, outside any journey.
     pub fn by_hand(seed: Seed, n: u64) -> Self {
-        EventId::drawn(seed, b"by-hand", &[&n.to_le_bytes()])
+        EventId::drawn(seed, &[b"by-hand", &n.to_le_bytes()])
     }
 
-    fn drawn(seed: Seed, kind: &[u8], place: &[&[u8]]) -> Self {
-        let mut bytes = [0; 16];
-        let parts: Vec<&[u8]> = std::iter::once(kind).chain(place.iter().copied()).collect();
-        seed.draw(&parts).fill(&mut bytes);
-        EventId(uuid::Builder::from_random_bytes(bytes).into_uuid().into_bytes())
+    fn drawn(seed: Seed, place: &[&[u8]]) -> Self {
+        EventId(uuid::Builder::from_random_bytes(seed.bytes(place)).into_uuid().into_bytes())
     }
 }
 

@@ -21,6 +21,17 @@ impl Seed {
 
     /// The draws at the place that `parts` name.
     pub fn draw(self, parts: &[&[u8]]) -> Draw {
+        Draw(Numbers::Unasked(self.place(parts)))
+    }
+
+    /// The first bytes of these draws, up to 32: what an id needs, without a stream to go on with.
+    pub fn bytes<const N: usize>(self, parts: &[&[u8]]) -> [u8; N] {
+        const { assert!(N <= blake3::OUT_LEN, "a hash has so many bytes") };
+        let hash = blake3::hash(&self.place(parts));
+        std::array::from_fn(|at| hash.as_bytes()[at])
+    }
+
+    fn place(self, parts: &[&[u8]]) -> Vec<u8> {
         let mut place = Vec::with_capacity(20 + parts.iter().map(|part| 8 + part.len()).sum::<usize>());
         place.extend_from_slice(b"understudy/1");
         place.extend_from_slice(&self.0.to_le_bytes());
@@ -29,7 +40,7 @@ impl Seed {
             place.extend_from_slice(&(part.len() as u64).to_le_bytes());
             place.extend_from_slice(part);
         }
-        Draw(Numbers::Unasked(place))
+        place
     }
 }
 
@@ -135,6 +146,10 @@ mod tests {
         assert_ne!(Seed(7).draw(&[b"a", b"b"]).u64(), Seed(7).draw(&[b"ab", b""]).u64());
         assert_ne!(Seed(7).draw(&[b"a"]).u64(), Seed(8).draw(&[b"a"]).u64());
         insta::assert_snapshot!(Seed(0).draw(&[b"pinned"]).u64(), @"6383436429817224939");
+        assert_eq!(Seed(0).bytes(&[b"pinned"]), 6_383_436_429_817_224_939_u64.to_le_bytes());
+        let mut whole = [0; 32];
+        Seed(7).draw(&[b"a", b"b"]).fill(&mut whole);
+        assert_eq!(Seed(7).bytes(&[b"a", b"b"]), whole, "to the last of them");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub struct Applied {
     /// The stimulus's word, and what it was done with: `submit_step 1`.
     pub stimulus: String,
     /// The journey as it is now.
-    pub journey: Journey,
+    pub journey: Arc<Journey>,
     /// The events, in order.
     pub events: Vec<Message>,
 }
@@ -168,6 +168,7 @@ impl App {
             stimulus = said(&opening);
         }
         let events: Vec<Message> = messages.iter().map(|new| new.message.clone()).collect();
+        let journey = Arc::new(journey);
         let commit = Commit {
             key: keyed.map(|k| new_key(k, &journey, &events)),
             journey: journey.clone(),
@@ -217,16 +218,17 @@ impl App {
         let messages = self.messages(&decided.journey, journey.sequence + 1, &decided.events, now);
         decided.journey.sequence = journey.sequence + messages.len() as u64;
         let events: Vec<Message> = messages.iter().map(|new| new.message.clone()).collect();
+        let after = Arc::new(decided.journey);
         let commit = Commit {
-            key: manner.keyed.map(|k| new_key(k, &decided.journey, &events)),
-            journey: decided.journey.clone(),
+            key: manner.keyed.map(|k| new_key(k, &after, &events)),
+            journey: after.clone(),
             expected_version: Some(journey.version),
             messages,
             fired: manner.fired.map(|row| row.lease),
             note: manner.note,
             now,
         };
-        Ok(self.commit(Some(turn), said(stimulus), commit, decided.journey, events))
+        Ok(self.commit(Some(turn), said(stimulus), commit, after, events))
     }
 
     /// Waits until nobody else works on the journey.
@@ -285,7 +287,7 @@ impl App {
         to.sort_by(|a, b| a.webhook.cmp(&b.webhook));
         let mut forms = spoken
             .into_iter()
-            .map(|(_, rendered)| Form { event_type: rendered.event_type.to_owned(), body: rendered.body.into() });
+            .map(|(_, rendered)| Form { event_type: rendered.event_type.into(), body: rendered.body.into() });
         let own = forms.next()?;
         let message = Message {
             event_id,
@@ -307,7 +309,7 @@ impl App {
         turn: Option<OwnedMutexGuard<()>>,
         stimulus: String,
         commit: Commit,
-        journey: Journey,
+        journey: Arc<Journey>,
         events: Vec<Message>,
     ) -> impl Write + use<> {
         let (outbox, inputs, watcher) = (self.outbox.clone(), self.inputs.clone(), self.watcher.clone());

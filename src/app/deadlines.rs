@@ -2,6 +2,7 @@
 //!
 //! A scenario that leaps fires them itself, so that their order among its lines is always the same.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -139,7 +140,8 @@ impl App {
     async fn postpone(&self, row: DueDeadlineRow) -> Result<(), OutboxError> {
         let _turn = self.turn(row.deadline.journey).await;
         let gone = || self.outbox.settle(vec![Settlement::Deadline { lease: row.lease }]);
-        let Some(mut journey) = self.outbox.journey(row.deadline.journey)? else { return gone().await };
+        let Some(mut known) = self.outbox.journey(row.deadline.journey)? else { return gone().await };
+        let journey = Arc::make_mut(&mut known);
         let now = self.clock.now();
         let due = Deadline { kind: row.deadline.kind, due: row.due_at };
         let Some(deadline) = journey.deadlines.iter_mut().find(|deadline| **deadline == due) else {
@@ -149,7 +151,8 @@ impl App {
         let expected_version = Some(journey.version);
         journey.version += 1;
         let fired = Some(row.lease);
-        let commit = Commit { journey, expected_version, messages: Vec::new(), key: None, fired, note: None, now };
+        let commit =
+            Commit { journey: known, expected_version, messages: Vec::new(), key: None, fired, note: None, now };
         match self.outbox.commit(commit).await {
             Ok(_) => Ok(()),
             Err(OutboxError::Conflict) => {

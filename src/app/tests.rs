@@ -35,7 +35,7 @@ impl Scripted {
     }
 
     fn kinds(&self) -> Vec<String> {
-        self.seen.lock().unwrap().iter().map(|(_, message)| message.event_type.clone()).collect()
+        self.seen.lock().unwrap().iter().map(|(_, message)| message.event_type.to_string()).collect()
     }
 }
 

@@ -125,7 +125,7 @@ fn message(cx: &Context, args: &SendArgs, dialect: Dialect, kind: Option<&'stati
     let text = |pointer: &str| named.pointer(pointer).and_then(Value::as_str);
     Ok(Message {
         event_id: text("/body/eventId").and_then(|id| id.parse().ok()).unwrap_or(minted),
-        event_type: kind.or_else(|| text("/event")).unwrap_or("unknown").to_owned(),
+        event_type: kind.or_else(|| text("/event")).unwrap_or("unknown").to_owned().into(),
         journey_id: None,
         sequence: 0,
         environment: crate::provider::Environment::Sandbox,

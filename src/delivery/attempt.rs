@@ -12,7 +12,7 @@ use crate::clock::{Clock, Stopwatch, Timestamp};
 use crate::delivery::news::{AttemptEnded, News, Newsroom};
 use crate::delivery::tally::Tally;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
-use crate::message::{Attempt, Endpoint, ErrorClass, Message, Outcome, Verdict};
+use crate::message::{Attempt, Endpoint, ErrorClass, EventType, Message, Outcome, Verdict};
 use crate::outbox::{DueDelivery, Lease, MailVerdict, Outbox, OutboxError, Settlement};
 use crate::rng::Seed;
 use crate::transport::{MailTransport, Transport};
@@ -80,7 +80,7 @@ pub enum Tried {
         /// Of what.
         event_id: EventId,
         /// Its type.
-        event_type: String,
+        event_type: EventType,
         /// About whom.
         journey_id: Option<JourneyId>,
         /// The attempt.
@@ -243,7 +243,7 @@ fn read(mut outcome: Outcome, endpoint: &Endpoint) -> Outcome {
 
 fn log(endpoint: &Endpoint, due: &DueDelivery, n: u32, outcome: &Outcome, verdict: Verdict) {
     let (delivery, event, webhook) = (due.id, due.message.event_id, &endpoint.name);
-    let (took, kind) = (outcome.took().as_micros() as u64, &due.message.event_type);
+    let (took, kind) = (outcome.took().as_micros() as u64, due.message.event_type.as_ref());
     match verdict {
         Verdict::Delivered => {
             tracing::info!(%delivery, %event, webhook, kind, attempt = n, took_us = took, "delivered")

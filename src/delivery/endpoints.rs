@@ -1,9 +1,10 @@
 //! The endpoints as they are configured now: who there is, who stands, and who wants what.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::watch;
 
 use crate::delivery::engine::{Input, LaneKey};
@@ -13,9 +14,6 @@ use crate::provider::{Dialect, Environment};
 
 /// At most so many mails at once.
 const MAILS_IN_FLIGHT: usize = 4;
-
-/// So many kinds of events have their routes remembered: more than any provider has.
-const ROUTES: usize = 1_024;
 
 /// Where an event goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +36,7 @@ struct Known {
     by_name: BTreeMap<Arc<str>, Arc<Endpoint>>,
     spoken: Arc<[Dialect]>,
     /// Who wants what, as far as it was asked: thousands of endpoints are not asked for each event.
-    routes: HashMap<(Dialect, Environment, String), Arc<[Route]>>,
+    routes: FxHashMap<(Dialect, Environment, &'static str), Arc<[Route]>>,
     /// Names that stand, also of endpoints that are not there, or not yet.
     paused: BTreeSet<Arc<str>>,
 }
@@ -87,9 +85,8 @@ impl Endpoints {
     }
 
     /// Those to which an event is owed that this dialect calls `event_type`, by name.
-    pub fn wanting(&self, dialect: Dialect, environment: Environment, event_type: &str) -> Arc<[Route]> {
-        // Borrowed for the look-up only: the key is made once for each kind of event.
-        let key = (dialect, environment, event_type.to_owned());
+    pub fn wanting(&self, dialect: Dialect, environment: Environment, event_type: &'static str) -> Arc<[Route]> {
+        let key = (dialect, environment, event_type);
         if let Some(routes) = self.read().routes.get(&key) {
             return routes.clone();
         }
@@ -98,9 +95,7 @@ impl Endpoints {
         let wanting = known.by_name.iter().filter(|(_, endpoint)| wants(endpoint));
         let routes: Arc<[Route]> =
             wanting.map(|(name, endpoint)| Route { webhook: name.clone(), ordered: endpoint.ordered }).collect();
-        if known.routes.len() < ROUTES {
-            known.routes.insert(key, routes.clone());
-        }
+        known.routes.insert(key, routes.clone());
         routes
     }
 

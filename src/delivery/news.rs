@@ -17,7 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::clock::{ClockMode, Timestamp};
 use crate::ids::{DeliveryId, EventId, JourneyId};
-use crate::message::{Delivery, DeliveryState, ErrorClass, Mail, Message, Verdict};
+use crate::message::{Delivery, DeliveryState, ErrorClass, EventType, Mail, Message, Verdict};
 use crate::portal::changes::Change;
 use crate::provider::Journey;
 
@@ -105,7 +105,7 @@ pub struct AttemptEnded {
     /// Of what.
     pub event_id: EventId,
     /// Its type, as this endpoint is told it.
-    pub event_type: String,
+    pub event_type: EventType,
     /// About whom.
     pub journey_id: Option<JourneyId>,
     /// To whom.

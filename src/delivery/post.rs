@@ -93,10 +93,10 @@ fn compose(
         let journey = entry.journey_id.map(|id| bench.outbox.journey(id)).transpose()?.flatten();
         lines.push(NoticeLine {
             delivery: entry.delivery,
-            event_type: entry.event_type.clone(),
+            event_type: entry.event_type.to_string(),
             event_id: entry.event_id,
             journey_id: entry.journey_id,
-            reference_no: journey.map(|j| j.reference_no),
+            reference_no: journey.map(|j| j.reference_no.clone()),
             attempts: entry.attempts,
             last_error: entry.last_error.clone(),
             exhausted_at: entry.exhausted_at,

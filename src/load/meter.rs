@@ -325,7 +325,7 @@ impl Gauge for Meter {
             *state.statuses.entry(status).or_default() += 1;
         }
         for (of, name) in
-            [(&mut state.types, trial.message.event_type.as_str()), (&mut state.webhooks, trial.endpoint.name.as_str())]
+            [(&mut state.types, trial.message.event_type.as_ref()), (&mut state.webhooks, trial.endpoint.name.as_str())]
         {
             if !of.contains_key(name) {
                 of.insert(name.to_owned(), Measured::default());

@@ -9,6 +9,8 @@ pub mod outcome;
 pub mod plan;
 pub mod retry;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +22,17 @@ pub use endpoint::{Auth, Endpoint, RateLimit, Reach, SmtpSecurity, SmtpTarget, i
 pub use outcome::{ErrorClass, HeadersSeen, Outcome, Phases, RequestSeen, ResponseSeen};
 pub use retry::{RetryPolicy, Success, Verdict};
 
+/// A type of event as its provider spells it. The providers' own are ours to borrow: they are copied for each message,
+/// delivery and claim.
+pub type EventType = Cow<'static, str>;
+
 /// An event made bytes, once: what every attempt sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// The receiver's key for telling duplicates.
     pub event_id: EventId,
     /// The type as the provider spells it.
-    pub event_type: String,
+    pub event_type: EventType,
     /// The journey it belongs to; `None` for one sent by hand.
     pub journey_id: Option<JourneyId>,
     /// The journey's how-manieth event, from 1; 0 for one sent by hand.
@@ -45,7 +51,7 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Form {
     /// The type as that dialect spells it.
-    pub event_type: String,
+    pub event_type: EventType,
     /// The exact body.
     pub body: Bytes,
 }
@@ -114,7 +120,7 @@ pub struct Delivery {
     /// What is owed.
     pub event_id: EventId,
     /// The type of what is owed.
-    pub event_type: String,
+    pub event_type: EventType,
     /// The journey it is about.
     pub journey_id: Option<JourneyId>,
     /// To whom: the endpoint's name.

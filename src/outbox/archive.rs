@@ -18,12 +18,14 @@ pub(in crate::outbox) mod segment;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use rustc_hash::FxHashMap;
 
 use crate::clock::Timestamp;
 use crate::outbox::record::{Frame, FrameKey, Place};
@@ -60,7 +62,7 @@ struct Shelf {
     file: Arc<File>,
     summary: Summary,
     /// Of the active segment only: sealed ones are searched on disk.
-    latest: HashMap<u64, u32>,
+    latest: FxHashMap<u64, u32>,
 }
 
 /// The writer's end.
@@ -200,7 +202,7 @@ impl Appender {
         let offset = self.length + self.buffer.len() as u32;
         self.too_long |= segment::encode(frame, &mut self.buffer) > segment::MAX_FRAME;
         self.summary.note(frame);
-        self.pushed.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
+        self.pushed.extend(frame.keys().map(|key| (key.hash(), offset)));
         Place::new(self.segment, offset)
     }
 
@@ -286,7 +288,7 @@ impl Appender {
         shelf.active = self.segment + 1;
         shelf.file = file.clone();
         shelf.summary = Summary::empty();
-        shelf.latest = HashMap::new();
+        shelf.latest = FxHashMap::default();
         self.segment = shelf.active;
         self.file = file;
         self.length = HEADER;

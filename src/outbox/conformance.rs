@@ -118,6 +118,7 @@ fn deadline(kind: DeadlineKind, s: i64) -> Deadline {
 
 /// The commit that starts `journey`.
 pub(in crate::outbox) fn start(journey: Journey) -> Commit {
+    let journey = Arc::new(journey);
     Commit { journey, expected_version: None, messages: Vec::new(), key: None, fired: None, note: None, now: at(0) }
 }
 
@@ -134,7 +135,7 @@ fn key(name: &str, request: u8) -> NewKey {
 
 /// The journey's next event, owed to `to`.
 pub(in crate::outbox) fn emit(commit: &mut Commit, to: &[(&str, i64)]) -> EventId {
-    let journey = &mut commit.journey;
+    let journey = Arc::make_mut(&mut commit.journey);
     journey.sequence += 1;
     let event_id = EventId::mint(Seed(0), journey.id, journey.sequence);
     let message = Message {
@@ -161,7 +162,7 @@ pub(in crate::outbox) fn emit(commit: &mut Commit, to: &[(&str, i64)]) -> EventI
 async fn given(outbox: &dyn Outbox, number: u64, to: &[(&str, i64)]) -> (Journey, EventId, Vec<DeliveryId>) {
     let mut commit = start(journey(number));
     let event = emit(&mut commit, to);
-    let journey = commit.journey.clone();
+    let journey = Journey::clone(&commit.journey);
     let committed = outbox.commit(commit).await.expect("a fresh journey");
     check_sums(outbox);
     (journey, event, committed.deliveries)

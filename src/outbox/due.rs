@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId};
-use crate::message::{DueDeadline, Mail, Message};
+use crate::message::{DueDeadline, EventType, Mail, Message};
 
 /// A claim on a due row: whoever holds it, and nobody else, works on that row until it is settled or released.
 /// Opaque: only the outbox that gave it can read it.
@@ -91,7 +91,7 @@ pub struct DigestEntry {
     /// What it owed.
     pub event_id: EventId,
     /// Its type.
-    pub event_type: String,
+    pub event_type: EventType,
     /// The journey it was about.
     pub journey_id: Option<JourneyId>,
     /// Attempts that were made.

@@ -5,7 +5,7 @@
 
 mod state;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -149,7 +149,7 @@ impl Outbox for MemoryOutbox {
         Ok(self.lock().key(key))
     }
 
-    fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+    fn journey(&self, id: JourneyId) -> Result<Option<Arc<Journey>>, OutboxError> {
         Ok(self.lock().journey(id))
     }
 
@@ -157,7 +157,7 @@ impl Outbox for MemoryOutbox {
         &self,
         reference_no: &str,
         environment: Option<Environment>,
-    ) -> Result<Option<Journey>, OutboxError> {
+    ) -> Result<Option<Arc<Journey>>, OutboxError> {
         Ok(self.lock().journey_by_reference(reference_no, environment))
     }
 

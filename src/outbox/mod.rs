@@ -24,6 +24,8 @@ mod rules;
 mod sled;
 mod write;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::watch;
 
@@ -139,7 +141,7 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// [`OutboxError::Broken`].
-    fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError>;
+    fn journey(&self, id: JourneyId) -> Result<Option<Arc<Journey>>, OutboxError>;
 
     /// The newest journey with a reference, in `environment` or in any.
     ///
@@ -149,7 +151,7 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         &self,
         reference_no: &str,
         environment: Option<Environment>,
-    ) -> Result<Option<Journey>, OutboxError>;
+    ) -> Result<Option<Arc<Journey>>, OutboxError>;
 
     /// Journeys, newest first, from `cursor` on.
     ///

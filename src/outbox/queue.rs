@@ -11,7 +11,9 @@
 //!            '──load a page──'    release ───┘
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
 
 use crate::clock::Timestamp;
 use crate::outbox::{Claim, Lease, rules};
@@ -96,7 +98,7 @@ enum Holder {
 #[derive(Debug)]
 pub(in crate::outbox) struct Queue<R> {
     lanes: BTreeMap<u32, Lane<R>>,
-    held: HashMap<Lease, (Holder, Option<R>)>,
+    held: FxHashMap<Lease, (Holder, Option<R>)>,
     /// Free rows in memory over all lanes, and what they bring along.
     free: usize,
     weight: usize,
@@ -112,7 +114,7 @@ impl<R> Default for Queue<R> {
     fn default() -> Self {
         Queue {
             lanes: BTreeMap::new(),
-            held: HashMap::new(),
+            held: FxHashMap::default(),
             free: 0,
             weight: 0,
             leased: 0,

@@ -45,7 +45,14 @@ pub(in crate::outbox) struct BadRecord {
 
 /// The stored form of `value` under `key`.
 pub(in crate::outbox) fn seal<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
-    let bytes = postcard::to_extend(value, vec![VERSION]);
+    seal_in(Vec::new(), key, value)
+}
+
+/// As [`seal`], in the room that `buffer` has.
+pub(in crate::outbox) fn seal_in<T: Serialize>(mut buffer: Vec<u8>, key: &[u8], value: &T) -> Vec<u8> {
+    buffer.clear();
+    buffer.push(VERSION);
+    let bytes = postcard::to_extend(value, buffer);
     close(key, bytes.expect("plain data in memory always has a postcard form"))
 }
 
@@ -269,26 +276,28 @@ impl FrameKey {
 
 impl Frame {
     /// What this frame is found by.
-    pub(in crate::outbox) fn keys(&self) -> Vec<FrameKey> {
-        match self {
+    pub(in crate::outbox) fn keys(&self) -> impl Iterator<Item = FrameKey> {
+        type Deliveries = [(DeliveryId, String, Timestamp, u8)];
+        let owed: (_, &Deliveries) = match self {
             Frame::Event { number, message, deliveries } => {
-                let mut keys = vec![FrameKey::Event(message.event_id), FrameKey::EventNumber(*number)];
-                keys.extend(message.journey_id.map(|id| FrameKey::JourneyEvent(id, message.sequence)));
-                keys.extend(deliveries.iter().map(|(id, ..)| FrameKey::Delivery(*id)));
-                keys
+                let of_journey = message.journey_id.map(|id| FrameKey::JourneyEvent(id, message.sequence));
+                let keys = [Some(FrameKey::Event(message.event_id)), Some(FrameKey::EventNumber(*number)), of_journey];
+                (keys, deliveries)
             }
-            Frame::Attempt { delivery, .. } => vec![FrameKey::Delivery(*delivery)],
-            Frame::Cancel { delivery, .. } => vec![FrameKey::Delivery(delivery.id)],
+            Frame::Attempt { delivery, .. } => ([Some(FrameKey::Delivery(*delivery)), None, None], &[]),
+            Frame::Cancel { delivery, .. } => ([Some(FrameKey::Delivery(delivery.id)), None, None], &[]),
             Frame::Resend { delivery, .. } => {
-                vec![FrameKey::Delivery(delivery.id), FrameKey::Resends(delivery.event_id)]
+                ([Some(FrameKey::Delivery(delivery.id)), Some(FrameKey::Resends(delivery.event_id)), None], &[])
             }
-            Frame::Mail(mail) => vec![FrameKey::Mail(mail.id.0)],
-            Frame::Batch { .. } => Vec::new(),
-        }
+            Frame::Mail(mail) => ([Some(FrameKey::Mail(mail.id.0)), None, None], &[]),
+            Frame::Batch { .. } => ([None; 3], &[]),
+        };
+        let (own, deliveries) = owed;
+        own.into_iter().flatten().chain(deliveries.iter().map(|(id, ..)| FrameKey::Delivery(*id)))
     }
 
     /// Whether this frame is found by `key` rightly, and not by a hash that happens to be the same.
     pub(in crate::outbox) fn has_key(&self, key: FrameKey) -> bool {
-        self.keys().contains(&key)
+        self.keys().any(|own| own == key)
     }
 }

@@ -217,7 +217,7 @@ mod tests {
             emit(&mut commit, &[]);
             let message = &mut commit.messages[0].message;
             message.body = vec![0; size].into();
-            message.forms = vec![Form { event_type: "t".to_owned(), body: vec![0; other].into() }];
+            message.forms = vec![Form { event_type: "t".into(), body: vec![0; other].into() }];
             check_sizes(&commit)
         };
         let key = |name: &str, answer: usize| {

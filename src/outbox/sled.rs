@@ -247,7 +247,7 @@ impl Outbox for SledOutbox {
         self.core.noted(self.core.key(key))
     }
 
-    fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+    fn journey(&self, id: JourneyId) -> Result<Option<Arc<Journey>>, OutboxError> {
         self.core.noted(self.core.journey(id))
     }
 
@@ -255,7 +255,7 @@ impl Outbox for SledOutbox {
         &self,
         reference_no: &str,
         environment: Option<Environment>,
-    ) -> Result<Option<Journey>, OutboxError> {
+    ) -> Result<Option<Arc<Journey>>, OutboxError> {
         self.core.noted(self.core.journey_by_reference(reference_no, environment))
     }
 

@@ -16,7 +16,7 @@ use crate::provider::Journey;
 #[derive(Clone, Debug)]
 pub struct Commit {
     /// The journey as it is then. Its `deadlines` replace those that were stored: rows are added and removed to match.
-    pub journey: Journey,
+    pub journey: Arc<Journey>,
     /// The stored version that this was decided on; `None` for a new journey.
     pub expected_version: Option<u64>,
     /// What followed, in order.

@@ -1,6 +1,7 @@
 //! The player: the loop around the script. See the module above.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -218,7 +219,7 @@ impl Player<'_> {
                     break;
                 }
             }
-            played.journeys.push((journey, events));
+            played.journeys.push((Arc::unwrap_or_clone(journey), events));
             // Of this journey only: on a running server others have any number of them.
             let query = DeliveryQuery { journey: Some(*id), ..DeliveryQuery::default() };
             let mut cursor = None;

@@ -88,7 +88,7 @@ impl Timeline {
     fn applied(&mut self, applied: &Applied) -> TimelineLine {
         let journey = &applied.journey;
         self.references.insert(journey.id, journey.reference_no.clone());
-        let events: Vec<&str> = applied.events.iter().map(|event| event.event_type.as_str()).collect();
+        let events: Vec<&str> = applied.events.iter().map(|event| event.event_type.as_ref()).collect();
         let view = crate::provider::view(journey);
         let followed = if events.is_empty() { String::new() } else { format!("  => {}", events.join(", ")) };
         let at = applied.at;

@@ -69,7 +69,7 @@ pub fn judge(expect: &Expect, played: &Played) -> Vec<Judged> {
     }
     if let Some(wanted) = &expect.events {
         let other = |(journey, events): &(Journey, Vec<Message>)| {
-            let seen: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
+            let seen: Vec<&str> = events.iter().map(|event| event.event_type.as_ref()).collect();
             (seen != *wanted).then(|| format!("{} sent {}", journey.reference_no, seen.join(", ")))
         };
         judged.push(each("events", format!("events = {}", wanted.join(", ")), &played.journeys, other));

@@ -61,7 +61,7 @@ impl App {
         };
         let message = Message {
             event_id,
-            event_type,
+            event_type: event_type.into(),
             journey_id: None,
             sequence: 0,
             environment: endpoint.environment,

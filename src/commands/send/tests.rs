@@ -65,7 +65,7 @@ fn the_answer_decides_how_it_ends() {
         let cx = Context { config: None, data_dir: None, out, blanks: Blanks::default() };
         let message = Message {
             event_id: EventId([0; 16]),
-            event_type: "Finished Journey".to_owned(),
+            event_type: "Finished Journey".into(),
             journey_id: None,
             sequence: 0,
             environment: config.environment,

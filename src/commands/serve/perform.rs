@@ -80,7 +80,7 @@ async fn note(mut watched: mpsc::Receiver<Watching>, run: &Run) {
         match what {
             Watching::Applied(applied) => {
                 run.journey(applied.journey.id, &applied.journey.reference_no);
-                let events: Vec<&str> = applied.events.iter().map(|event| event.event_type.as_str()).collect();
+                let events: Vec<&str> = applied.events.iter().map(|event| event.event_type.as_ref()).collect();
                 let followed = if events.is_empty() { String::new() } else { format!(": {}", events.join(", ")) };
                 run.note(applied.at, format!("{}{followed}", applied.stimulus));
             }

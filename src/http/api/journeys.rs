@@ -58,7 +58,7 @@ pub(super) async fn list(
     responses((status = 200, description = "as it is", body = schema::Journey), Problem),
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<axum::Json<Value>, Problem> {
-    Ok(axum::Json(shapes::journey(&find(&app, &id)?)))
+    Ok(axum::Json(shapes::journey(&*find(&app, &id)?)))
 }
 
 /// Starts a journey.
@@ -113,7 +113,7 @@ pub(super) async fn stimulate(
 }
 
 /// A journey by id, or by `ref:REFERENCE`.
-pub(in crate::http) fn find(app: &App, id: &str) -> Result<Journey, Problem> {
+pub(in crate::http) fn find(app: &App, id: &str) -> Result<Arc<Journey>, Problem> {
     let found = match id.strip_prefix("ref:") {
         Some(reference) => app.outbox.journey_by_reference(reference, None)?,
         None => {

@@ -287,7 +287,7 @@ mod tests {
         let rendered = provider::test_event(dialect, "Finished Step", id).expect("a known type");
         let message = Message {
             event_id: id,
-            event_type: rendered.event_type.to_owned(),
+            event_type: rendered.event_type.into(),
             journey_id: Some(JourneyId::ZERO),
             sequence: 1,
             environment: Environment::Sandbox,

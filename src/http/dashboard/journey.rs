@@ -55,7 +55,7 @@ pub(super) async fn stimulate(visit: Visit, Path(id): Path, Form(form): Form) ->
     };
     match app.apply(journey.id, &stimulus, Manner::default()).await {
         Ok(Answer::Done(applied)) => {
-            let events: Vec<&str> = applied.events.iter().map(|event| event.event_type.as_str()).collect();
+            let events: Vec<&str> = applied.events.iter().map(|event| event.event_type.as_ref()).collect();
             let sent = match events.is_empty() {
                 true => "nothing is sent for it".to_owned(),
                 false => format!("sent to whoever subscribes: {}", events.join(", ")),

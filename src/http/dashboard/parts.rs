@@ -94,7 +94,7 @@ pub(super) fn outcome_badge(outcome: &Outcome) -> Markup {
 /// A journey's own reference, where it is still known; else its id.
 pub(super) fn reference_of(desk: &Desk, id: JourneyId) -> String {
     let known = desk.app.outbox.journey(id).ok().flatten();
-    known.map_or_else(|| id.to_string(), |journey| journey.reference_no)
+    known.map_or_else(|| id.to_string(), |journey| journey.reference_no.clone())
 }
 
 /// An instant of the provider's clock, in UTC.

@@ -129,7 +129,7 @@ pub(super) async fn complete(
     Ok(Json(Completed {
         journey_id: journey.id.to_string(),
         is_completed: is_concluded(state(&journey)?),
-        reference_no: journey.reference_no,
+        reference_no: journey.reference_no.clone(),
     }))
 }
 

@@ -125,13 +125,13 @@ fn of_journeys() -> OpenApiRouter<Arc<Api>> {
 
 impl Api {
     /// A journey that is the caller's to see.
-    fn find(&self, caller: Caller, id: &str) -> Result<Journey, Refusal> {
+    fn find(&self, caller: Caller, id: &str) -> Result<Arc<Journey>, Refusal> {
         let Ok(parsed) = id.parse::<JourneyId>() else { return Err(Refusal::no_journey(id)) };
         let journey = self.app.outbox.journey(parsed)?.ok_or_else(|| Refusal::no_journey(id))?;
         self.permit(caller, journey)
     }
 
-    fn permit(&self, caller: Caller, journey: Journey) -> Result<Journey, Refusal> {
+    fn permit(&self, caller: Caller, journey: Arc<Journey>) -> Result<Arc<Journey>, Refusal> {
         if journey.environment != caller.environment {
             return Err(Refusal::wrong_environment(caller.environment));
         }
@@ -142,7 +142,7 @@ impl Api {
     }
 
     /// Does it, durably, and gives the journey as it is then.
-    async fn apply(&self, id: JourneyId, stimulus: Stimulus) -> Result<Journey, Refusal> {
+    async fn apply(&self, id: JourneyId, stimulus: Stimulus) -> Result<Arc<Journey>, Refusal> {
         self.app.apply(id, &provider::Stimulus::Idwise(stimulus), Manner::default()).await?;
         self.app.outbox.journey(id)?.ok_or_else(|| Refusal::no_journey(&id.to_string()))
     }

@@ -45,7 +45,7 @@ pub(super) async fn start(
     let decision = weights(&api.flow(&journey)?);
     let journey = api.apply(journey.id, Stimulus::FinishSpotCheck { decision }).await?;
     let check = journey.id.spot_check(api.app.seed, u64::from(state(&journey)?.spot_checks));
-    Ok(Json(SpotChecked { spot_check_journey_id: check.to_string(), reference_no: journey.reference_no }))
+    Ok(Json(SpotChecked { spot_check_journey_id: check.to_string(), reference_no: journey.reference_no.clone() }))
 }
 
 /// A spot check's result. [I] docs.idwise.com/reference/get-spot-check-result prints no path.
@@ -62,7 +62,7 @@ pub(super) async fn show(
     let none = || Refusal::missing(format!("there is no spot check {id}"));
     let check: JourneyId = id.parse().map_err(|_| none())?;
     let journey = of_check(&api, check).await?.ok_or_else(none)?;
-    let journey = api.permit(caller, journey)?;
+    let journey = api.permit(caller, Arc::new(journey))?;
     let (mut cursor, wanted) = (None, check.to_string());
     loop {
         let page = api.app.outbox.events(Some(journey.id), cursor, PAGE)?;
@@ -82,7 +82,7 @@ pub(super) async fn show(
     }
 }
 
-fn by_id_or_reference(api: &Api, caller: Caller, name: &str) -> Result<Journey, Refusal> {
+fn by_id_or_reference(api: &Api, caller: Caller, name: &str) -> Result<Arc<Journey>, Refusal> {
     if name.parse::<JourneyId>().is_ok() {
         return api.find(caller, name);
     }

@@ -164,7 +164,7 @@ async fn submit(
     product: qoreid::Product,
     reference_no: String,
     submission: Submission,
-) -> Result<Journey, Refusal> {
+) -> Result<Arc<Journey>, Refusal> {
     let submission = Some(Box::new(submission));
     let opening = qoreid::Stimulus::Submit { product: None, reference: None, submission };
     let new = NewJourney {

@@ -1,13 +1,14 @@
 //! Opening an archive: it must hold all that its mark and the tree's meta record say. What it has beyond the tree's
 //! last batch is told; a batch that is not whole was never acknowledged, and is cut off.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 
 use super::mark::Mark;
 use super::opened::Opened;
@@ -33,7 +34,7 @@ pub(in crate::outbox) fn open(
         None => {
             fs::create_dir_all(dir)?;
             let file = segment::create(dir, FIRST)?;
-            let active = Active { number: FIRST, file, summary: Summary::empty(), latest: HashMap::new() };
+            let active = Active { number: FIRST, file, summary: Summary::empty(), latest: FxHashMap::default() };
             Ok(shelve(dir, BTreeMap::new(), active, Mark::create(dir)?, limit))
         }
     }
@@ -63,7 +64,7 @@ struct Active {
     number: u32,
     file: File,
     summary: Summary,
-    latest: HashMap<u64, u32>,
+    latest: FxHashMap<u64, u32>,
 }
 
 fn shelve(
@@ -155,14 +156,14 @@ fn recover(dir: &Path, meta: &Meta, limit: u32, tell: Tell<'_>) -> Result<(Arc<A
 fn scan(dir: &Path, number: u32, meta: Option<&Meta>, last: &mut u64, tell: Tell<'_>) -> Result<Active, ArchiveError> {
     let file = File::options().read(true).write(true).open(segment::path(dir, number))?;
     let known = meta.map_or(HEADER, |meta| meta.archive_end.offset());
-    let (mut summary, mut latest) = (Summary::empty(), HashMap::new());
+    let (mut summary, mut latest) = (Summary::empty(), FxHashMap::default());
     // With the batch that is being read, which may not be whole.
     let (mut draft, mut keys) = (summary, Vec::new());
     let mut known_batch = None;
     if segment::has_header(&file, number) {
         segment::scan(&file, HEADER, u32::MAX, |offset, end, frame| {
             draft.note(&frame);
-            keys.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
+            keys.extend(frame.keys().map(|key| (key.hash(), offset)));
             let Frame::Batch { meta: after, changes } = frame else { return true };
             if end == known {
                 known_batch = Some(after.batch);
@@ -222,11 +223,11 @@ fn sealed_summary(dir: &Path, number: u32) -> Result<Summary, ArchiveError> {
     }
     let file = File::open(&path)?;
     let mut summary = Summary::empty();
-    let mut latest = HashMap::new();
+    let mut latest = FxHashMap::default();
     let end = u32::try_from(length).unwrap_or(u32::MAX);
     let good = segment::scan(&file, HEADER, end, |offset, _, frame| {
         summary.note(&frame);
-        latest.extend(frame.keys().into_iter().map(|key| (key.hash(), offset)));
+        latest.extend(frame.keys().map(|key| (key.hash(), offset)));
         true
     })?;
     if !segment::has_header(&file, number) || u64::from(good) != length {

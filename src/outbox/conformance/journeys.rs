@@ -5,7 +5,7 @@ use crate::outbox::{JourneyQuery, OutboxError};
 
 pub(super) async fn a_commit_is_checked_against_the_version(outbox: &dyn Outbox) {
     let (first, event, _) = given(outbox, 1, &[(HOOK, 5)]).await;
-    assert_eq!(outbox.journey(first.id), Ok(Some(first.clone())));
+    assert_eq!(outbox.journey(first.id), Ok(Some(Arc::new(first.clone()))));
     let before = outbox.ledger();
 
     let again = start(journey(1));
@@ -18,7 +18,7 @@ pub(super) async fn a_commit_is_checked_against_the_version(outbox: &dyn Outbox)
     emit(&mut unknown, &[(HOOK, 9)]);
     assert_eq!(outbox.commit(unknown).await, Err(OutboxError::Conflict), "never started");
     let mut taken = start(journey(2));
-    taken.journey.number = 1;
+    Arc::make_mut(&mut taken.journey).number = 1;
     assert_eq!(outbox.commit(taken).await, Err(OutboxError::Conflict), "the number is another's");
     assert_eq!(outbox.ledger(), before, "nothing was written");
 
@@ -63,7 +63,8 @@ pub(super) async fn deadlines_follow_the_stored_journey(outbox: &dyn Outbox) {
     assert_eq!(horizon.deadlines, [(DeadlineKind::Processing, at(5)), (DeadlineKind::RenewalDue, at(50))]);
 
     let mut second = next(&first);
-    second.journey.deadlines = vec![deadline(DeadlineKind::Processing, 4), deadline(DeadlineKind::RenewalDue, 50)];
+    Arc::make_mut(&mut second.journey).deadlines =
+        vec![deadline(DeadlineKind::Processing, 4), deadline(DeadlineKind::RenewalDue, 50)];
     outbox.commit(second).await.expect("the right version");
     let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim");
     let whose: Vec<_> = claimed.rows.iter().map(|row| (row.deadline.journey, row.due_at)).collect();
@@ -92,7 +93,7 @@ pub(super) async fn a_fired_deadline_goes_with_its_commit(outbox: &dyn Outbox) {
     assert_eq!(outbox.horizon().deadlines_in_flight, 1, "a refused commit ends no claim");
 
     let mut commit = next(&first);
-    commit.journey.deadlines = vec![deadline(DeadlineKind::RenewalDue, 90)];
+    Arc::make_mut(&mut commit.journey).deadlines = vec![deadline(DeadlineKind::RenewalDue, 90)];
     commit.fired = Some(fired.lease);
     commit.now = at(10);
     outbox.commit(commit).await.expect("the right version");
@@ -117,8 +118,9 @@ pub(super) async fn a_deadline_that_fired_may_be_set_again_for_the_same_instant(
     assert_eq!(again.iter().map(|row| row.lease).collect::<Vec<_>>(), [fired]);
 
     // A commit that fires nothing leaves those alone that it keeps, also while somebody has them.
-    let kept = Commit { expected_version: Some(2), ..next(&first) };
-    outbox.commit(Commit { journey: Journey { version: 3, ..kept.journey.clone() }, ..kept }).await.expect("the next");
+    let mut kept = Commit { expected_version: Some(2), ..next(&first) };
+    Arc::make_mut(&mut kept.journey).version = 3;
+    outbox.commit(kept).await.expect("the next");
     assert_eq!(outbox.horizon().deadlines_in_flight, 1);
     let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(10), 9).await.expect("a claim");
     assert_eq!((claimed.rows.len(), claimed.next_due), (0, None), "nobody else gets it meanwhile");
@@ -146,7 +148,7 @@ pub(super) async fn deadlines_of_one_kind_at_one_instant_are_one(outbox: &dyn Ou
     assert_eq!((claimed.rows.len(), claimed.next_due), (1, Some(at(11))));
     outbox.release(vec![claimed.rows[0].lease]);
     let mut commit = next(&first);
-    commit.journey.deadlines.clear();
+    Arc::make_mut(&mut commit.journey).deadlines.clear();
     outbox.commit(commit).await.expect("the right version");
     assert_eq!(outbox.horizon().deadlines, []);
     let claimed = outbox.claim_deadlines(&DeadlineKind::ALL, at(99), 9).await.expect("a claim");

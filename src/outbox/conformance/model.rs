@@ -173,7 +173,7 @@ impl Pair {
             Operation::Next(which, change) => {
                 let number = which.index(self.journeys as usize + 1) as u64;
                 let stored = self.memory.journey(journey(number).id).expect("an answer");
-                self.commit(next(&stored.unwrap_or_else(|| journey(number))), change).await;
+                self.commit(next(&stored.unwrap_or_else(|| Arc::new(journey(number)))), change).await;
             }
             Operation::ClaimDeliveries(hook, s, limit) => {
                 let claimed = self.memory.claim_deliveries(HOOKS[hook], at(s), limit).await.expect("a claim");
@@ -231,7 +231,8 @@ impl Pair {
             emit(&mut commit, &to);
         }
         let due = DeadlineKind::ALL.into_iter().zip(change.deadlines);
-        commit.journey.deadlines = due.filter_map(|(kind, due)| Some(deadline(kind, due?))).collect();
+        Arc::make_mut(&mut commit.journey).deadlines =
+            due.filter_map(|(kind, due)| Some(deadline(kind, due?))).collect();
         commit.key = change.key.map(|(name, request)| key(&name.to_string(), request));
         commit.note =
             change.key.map(|(name, value)| Note { name: format!("note/{name}"), value: Some(vec![value].into()) });

@@ -60,7 +60,7 @@ struct Digest {
 /// Everything. Maps are ordered: two runs that do the same answer the same.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    journeys: BTreeMap<u64, Journey>,
+    journeys: BTreeMap<u64, Arc<Journey>>,
     journey_numbers: BTreeMap<JourneyId, u64>,
     given_numbers: u64,
     events: BTreeMap<u64, StoredEvent>,
@@ -104,7 +104,7 @@ impl State {
         {
             return Err(OutboxError::Conflict);
         }
-        let old = stored.map(rules::deadline_rows).unwrap_or_default();
+        let old = stored.map(|stored| rules::deadline_rows(stored)).unwrap_or_default();
         self.put_deadlines(&journey, &old, commit.fired);
         self.journey_numbers.insert(journey.id, journey.number);
         self.given_numbers = self.given_numbers.max(journey.number);

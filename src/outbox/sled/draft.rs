@@ -62,8 +62,7 @@ impl Draft<'_, '_> {
         self.put_journey(&commit.journey, stored.is_none());
         self.put_deadlines(&commit.journey, stored.as_deref(), commit.fired)?;
         self.unseen = unseen.then_some(commit.journey.id);
-        let journey = Arc::new(commit.journey);
-        self.journeys.insert(journey.id, journey);
+        self.journeys.insert(commit.journey.id, commit.journey);
         if let Some(key) = &commit.key {
             self.view.put(keys::idempotency(&key.key), key);
         }

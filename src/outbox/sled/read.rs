@@ -59,11 +59,11 @@ impl Core {
         Ok(notes)
     }
 
-    pub(super) fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+    pub(super) fn journey(&self, id: JourneyId) -> Result<Option<Arc<Journey>>, OutboxError> {
         if let Some(journey) = self.recent(id) {
-            return Ok(Some(Arc::unwrap_or_clone(journey)));
+            return Ok(Some(journey));
         }
-        Ok(self.numbered(id.number())?.filter(|journey| journey.id == id))
+        Ok(self.numbered(id.number())?.filter(|journey| journey.id == id).map(Arc::new))
     }
 
     pub(super) fn numbered(&self, number: u64) -> Result<Option<Journey>, OutboxError> {
@@ -76,7 +76,7 @@ impl Core {
         &self,
         reference_no: &str,
         environment: Option<Environment>,
-    ) -> Result<Option<Journey>, OutboxError> {
+    ) -> Result<Option<Arc<Journey>>, OutboxError> {
         let mut newest = None;
         for of in [Environment::Sandbox, Environment::Live] {
             if environment.is_none_or(|wanted| wanted == of) {
@@ -85,7 +85,7 @@ impl Core {
                 newest = newest.max(last.and_then(|(key, _)| keys::number(&key)));
             }
         }
-        newest.map_or(Ok(None), |number| self.numbered(number))
+        newest.map_or(Ok(None), |number| Ok(self.numbered(number)?.map(Arc::new)))
     }
 
     pub(super) fn event(&self, id: EventId) -> Result<Option<EventRecord>, OutboxError> {

@@ -1,13 +1,14 @@
 //! What was written lately, as it is: whoever plays a journey asks for it before each of its steps.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
 
 /// Two generations: when the young one is as heavy as it may be, the old one is forgotten.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: FxHashMap<K, V>,
+    old: FxHashMap<K, V>,
     weight: usize,
     limit: usize,
 }
@@ -15,7 +16,7 @@ pub(super) struct Recent<K, V> {
 impl<K: Eq + Hash, V> Recent<K, V> {
     /// Keeps the latest for sure up to a weight of `limit`, and at most twice as much and one more.
     pub(super) fn new(limit: usize) -> Self {
-        Recent { young: HashMap::new(), old: HashMap::new(), weight: 0, limit }
+        Recent { young: FxHashMap::default(), old: FxHashMap::default(), weight: 0, limit }
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {

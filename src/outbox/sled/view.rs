@@ -17,11 +17,13 @@ pub(super) struct View<'a> {
     changes: BTreeMap<Bytes, Change>,
     /// Of all values that were put.
     bytes: usize,
+    /// Where each value is made before it gets as much memory as it takes.
+    scratch: Vec<u8>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(table: &'a Table) -> Self {
-        View { table, changes: BTreeMap::new(), bytes: 0 }
+        View { table, changes: BTreeMap::new(), bytes: 0, scratch: Vec::new() }
     }
 
     pub(super) fn has(&self, key: &[u8]) -> Result<bool, OutboxError> {
@@ -64,10 +66,10 @@ impl<'a> View<'a> {
     }
 
     fn change<T: Serialize>(&mut self, key: Vec<u8>, value: &T, born: bool) {
-        let value = Some(Bytes::from(record::seal(&key, value)));
-        self.bytes += value.as_ref().map_or(0, Bytes::len);
+        self.scratch = record::seal_in(std::mem::take(&mut self.scratch), &key, value);
+        self.bytes += self.scratch.len();
         let change = self.changes.entry(key.into()).or_insert(Change { value: None, born });
-        change.value = value;
+        change.value = Some(Bytes::copy_from_slice(&self.scratch));
     }
 
     pub(super) fn remove(&mut self, key: Vec<u8>) {

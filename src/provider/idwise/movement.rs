@@ -44,10 +44,19 @@ impl<'a> Move<'a> {
 
     pub(super) fn finish(mut self) -> Transition {
         self.keep_renewal_timer();
-        let mut journey = self.journey.clone();
-        journey.version += 1;
-        journey.deadlines = self.deadlines;
-        journey.state = provider::State::Idwise(self.state);
+        let before = self.journey;
+        let journey = Journey {
+            id: before.id,
+            number: before.number,
+            reference_no: before.reference_no.clone(),
+            flow: before.flow.clone(),
+            environment: before.environment,
+            version: before.version + 1,
+            sequence: before.sequence,
+            created_at: before.created_at,
+            deadlines: self.deadlines,
+            state: provider::State::Idwise(self.state),
+        };
         Transition { journey, events: self.events.into_iter().map(provider::Event::Idwise).collect() }
     }
 

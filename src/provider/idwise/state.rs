@@ -2,6 +2,8 @@
 //!
 //! Read by the machine and shown by lists, scripts and refusals. The words here are the API's.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Decisions, Flow, ManualDecision, StepDefinition, SystemDecision};
@@ -55,8 +57,8 @@ pub enum Phase {
 /// A step of a journey.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// What is asked.
-    pub definition: StepDefinition,
+    /// What is asked. Shared by all versions of a journey, of which each stimulus makes one.
+    pub definition: Arc<StepDefinition>,
     /// Whether it was given.
     pub state: StepState,
 }
@@ -133,8 +135,10 @@ impl StepState {
 impl State {
     /// A journey that was just started.
     pub fn new(flow: &Flow) -> Self {
-        let step =
-            |definition: &StepDefinition| Step { definition: definition.clone(), state: StepState::NotSubmitted };
+        let step = |definition: &StepDefinition| Step {
+            definition: Arc::new(definition.clone()),
+            state: StepState::NotSubmitted,
+        };
         State {
             phase: Phase::Open,
             system: SystemDecision::Incomplete,

@@ -94,6 +94,7 @@ fn commit(n: u64) -> Commit {
     };
     let owed = NewDelivery { webhook: Arc::from(HOOK), due_at: at(n), ordered: false, form: 0 };
     let messages = vec![NewMessage { message, to: vec![owed; TIMES as usize] }];
+    let journey = Arc::new(journey);
     Commit { journey, expected_version: None, messages, key: None, fired: None, note: None, now: at(n) }
 }
 

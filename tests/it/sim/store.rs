@@ -319,7 +319,7 @@ impl Outbox for SimOutbox {
         self.kept.key(key)
     }
 
-    fn journey(&self, id: JourneyId) -> Result<Option<Journey>, OutboxError> {
+    fn journey(&self, id: JourneyId) -> Result<Option<Arc<Journey>>, OutboxError> {
         self.kept.journey(id)
     }
 
@@ -327,7 +327,7 @@ impl Outbox for SimOutbox {
         &self,
         reference_no: &str,
         environment: Option<Environment>,
-    ) -> Result<Option<Journey>, OutboxError> {
+    ) -> Result<Option<Arc<Journey>>, OutboxError> {
         self.kept.journey_by_reference(reference_no, environment)
     }
 

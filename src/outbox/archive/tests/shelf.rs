@@ -139,7 +139,7 @@ fn the_writer_finds_what_it_has_not_written_yet() {
     seal(&mut appender, 5);
     assert_eq!(appender.gathered(), 0);
     for (frame, place) in frames.iter().zip(&pushed) {
-        assert_eq!(archive.find(frame.keys()[0]).expect("a read"), Some((*place, frame.clone())));
+        assert_eq!(archive.find(frame.keys().next().expect("a key")).expect("a read"), Some((*place, frame.clone())));
     }
     // The latest of several counts.
     let again = [event(8, 60, 1, 1), event(9, 60, 1, 2)];

@@ -1,5 +1,7 @@
 //! What the memory outbox answers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{State, StoredDelivery};
@@ -40,7 +42,7 @@ impl State {
         self.keys.get(key).cloned()
     }
 
-    pub(in crate::outbox) fn journey(&self, id: JourneyId) -> Option<Journey> {
+    pub(in crate::outbox) fn journey(&self, id: JourneyId) -> Option<Arc<Journey>> {
         self.journeys.get(self.journey_numbers.get(&id)?).cloned()
     }
 
@@ -48,8 +50,8 @@ impl State {
         &self,
         reference_no: &str,
         environment: Option<Environment>,
-    ) -> Option<Journey> {
-        let of_it = |journey: &&Journey| {
+    ) -> Option<Arc<Journey>> {
+        let of_it = |journey: &&Arc<Journey>| {
             journey.reference_no == reference_no && environment.is_none_or(|wanted| journey.environment == wanted)
         };
         self.journeys.values().rev().find(of_it).cloned()
@@ -66,7 +68,7 @@ impl State {
                 && query.state.as_ref().is_none_or(|state| provider::view(journey).state == *state)
         };
         let from = self.journeys.range(..=cursor.unwrap_or(u64::MAX)).rev();
-        page(from.filter(|(_, journey)| wanted(journey)).map(|(number, journey)| (*number, journey.clone())), limit)
+        page(from.filter(|(_, journey)| wanted(journey)).map(|(number, journey)| (*number, (**journey).clone())), limit)
     }
 
     pub(in crate::outbox) fn event(&self, id: EventId) -> Option<EventRecord> {

@@ -142,10 +142,10 @@ async fn the_order_of_a_journey_outlives_a_restart() {
         let mut commit = start(journey.clone());
         if round > 0 {
             commit.expected_version = Some(journey.version);
-            commit.journey.version += 1;
+            Arc::make_mut(&mut commit.journey).version += 1;
         }
         emit(&mut commit, &both);
-        journey = commit.journey.clone();
+        journey = Journey::clone(&commit.journey);
         outbox.commit(commit).await.expect("the right version");
     }
     for turn in 0..3 {

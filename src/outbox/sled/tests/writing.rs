@@ -14,7 +14,7 @@ async fn what_a_batch_is_about_to_end_is_nobodys_meanwhile() {
     let dir = tempfile::tempdir().expect("a directory");
     let outbox = open(dir.path()).expect("a fresh store");
     let mut commit = start(journey(1));
-    commit.journey.deadlines = vec![Deadline { kind: DeadlineKind::Processing, due: at(5) }];
+    Arc::make_mut(&mut commit.journey).deadlines = vec![Deadline { kind: DeadlineKind::Processing, due: at(5) }];
     emit(&mut commit, &[(HOOK, 0), ("other", 0)]);
     let first = commit.journey.clone();
     let ids = outbox.commit(commit).await.expect("a fresh journey").deliveries;
@@ -39,7 +39,7 @@ async fn what_a_batch_is_about_to_end_is_nobodys_meanwhile() {
 
     draft.cancel(ids[0], at(6)).expect("it waits");
     assert!(claim(lane(HOOK)).is_empty(), "it is being called off");
-    let mut next = start(Journey { version: 2, deadlines: Vec::new(), ..first });
+    let mut next = start(Journey { version: 2, deadlines: Vec::new(), ..Journey::clone(&first) });
     next.expected_version = Some(1);
     draft.commit(next).expect("the right version");
     assert_eq!(deadlines(), 0, "it is no longer set");

@@ -211,7 +211,7 @@ fn groups(events: &[Message]) -> Vec<Group<'_>> {
     for event in events {
         let body: Value = serde_json::from_slice(&event.body).expect("bodies are JSON");
         let body = body["body"].clone();
-        let kind = event.event_type.as_str();
+        let kind = event.event_type.as_ref();
         let follows = |group: &&mut Group<'_>| {
             let last = group.kinds.last().copied().unwrap_or_default();
             group.at == event.created_at && belongs(&group.kinds, last, kind, &body)
