@@ -3,19 +3,15 @@
 //! Stimuli to one journey are taken one after the other; of two that conflict one wins and the other is told what is
 //! legal then. The outbox checks the version once more, for processes that share a store.
 
-use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::app::App;
-use crate::app::lately::Done;
-use crate::app::news::Announcement;
-use crate::clock::{Clock as _, Stopwatch, Timestamp};
+use crate::app::scribe::Write;
+use crate::clock::{Clock as _, Timestamp};
 use crate::delivery::endpoints::Route;
-use crate::delivery::engine::{Input, LaneKey};
 use crate::ids::{EventId, JourneyId};
 use crate::message::{Form, Message};
 use crate::outbox::{Commit, DueDeadlineRow, NewDelivery, NewKey, NewMessage, Note, OutboxError};
@@ -132,11 +128,6 @@ pub struct Manner<'a> {
     /// The chance of it; by journey and version when absent.
     pub draw: Option<Draw>,
 }
-
-/// A write that is under way, and goes on if nobody waits for it.
-trait Write: Future<Output = Result<Answer, AppError>> + Send {}
-
-impl<W: Future<Output = Result<Answer, AppError>> + Send> Write for W {}
 
 impl App {
     /// Starts a journey, and does its opening to it in the same write.
@@ -300,57 +291,6 @@ impl App {
             forms: forms.collect(),
         };
         Some(NewMessage { message, to })
-    }
-
-    /// Writes, and tells whoever has to know. `turn` is held until it is durable, so that the next stimulus to the
-    /// journey finds all of this one.
-    fn commit(
-        &self,
-        turn: Option<OwnedMutexGuard<()>>,
-        stimulus: String,
-        commit: Commit,
-        journey: Arc<Journey>,
-        events: Vec<Message>,
-    ) -> impl Write + use<> {
-        let (outbox, inputs, watcher) = (self.outbox.clone(), self.inputs.clone(), self.watcher.clone());
-        let (deadlines_changed, renewals_changed) = (self.deadlines_changed.clone(), self.renewals_changed.clone());
-        let (news, tally) = (Announcement::of(&self.news, &commit), self.tally.clone());
-        let lately = self.lately.clone();
-        self.see_through(async move {
-            let _turn = turn;
-            let due = commit.now;
-            let lanes: BTreeSet<Arc<str>> =
-                commit.messages.iter().flat_map(|new| new.to.iter().map(|to| to.webhook.clone())).collect();
-            let writing = Stopwatch::start();
-            let committed = outbox.commit(commit).await;
-            tally.commit.saw(writing.elapsed());
-            match committed {
-                Ok(committed) => {
-                    let sequence = journey.sequence - events.len() as u64;
-                    lately.note(journey.id, Done { at: due, stimulus: stimulus.clone(), sequence });
-                    news.make(committed, &stimulus, &journey, &events);
-                }
-                Err(OutboxError::Repeated { answer }) => return Ok(Answer::Repeated(answer)),
-                Err(error) => return Err(error.into()),
-            }
-            tracing::debug!(journey = %journey.id, stimulus, events = events.len(), "stimulus accepted");
-            for lane in lanes {
-                // During shutdown nobody listens any more: the outbox has it.
-                let _ = inputs.send(Input::Work { lane: LaneKey::Webhook(lane), due }).await;
-            }
-            if !journey.deadlines.is_empty() {
-                deadlines_changed.notify_one();
-            }
-            if journey.deadlines.iter().any(|deadline| deadline.kind == DeadlineKind::RenewalDue) {
-                renewals_changed.notify_one();
-            }
-            let applied = Applied { at: due, stimulus, journey, events };
-            if let Some(watcher) = watcher {
-                // A watcher that went away is no reason to stop.
-                let _ = watcher.send(applied.clone()).await;
-            }
-            Ok(Answer::Done(Box::new(applied)))
-        })
     }
 }
 

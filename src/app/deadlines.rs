@@ -82,7 +82,7 @@ impl App {
     /// Only when the outbox is broken.
     pub async fn fire_deadlines(&self, stop: CancellationToken) -> Result<(), OutboxError> {
         loop {
-            let changed = self.deadlines_changed.notified();
+            let changed = self.scribe.deadlines_changed.notified();
             let next = self.fire_until(self.agenda.own_deadlines(), None, &stop).await?;
             let sleep = async {
                 match next {

@@ -33,7 +33,7 @@ impl App {
             return Ok(());
         }
         self.agenda.replace(jobs, &self.outbox.notes(MARKS)?, self.clock.now());
-        self.deadlines_changed.notify_one();
+        self.scribe.deadlines_changed.notify_one();
         self.keep_marks().await
     }
 
@@ -49,7 +49,7 @@ impl App {
         while !stop.is_cancelled() {
             agenda.mark_unchanged();
             clock.mark_unchanged();
-            let renewals = self.renewals_changed.notified();
+            let renewals = self.scribe.renewals_changed.notified();
             if let Some(due) = self.agenda.due(&self.outbox.horizon(), self.clock.now()) {
                 self.run(due, &stop).await?;
                 if kept.elapsed() >= KEEP_EVERY {

@@ -17,6 +17,7 @@ mod look;
 mod news;
 pub mod owed;
 pub mod run;
+mod scribe;
 mod through;
 pub mod time;
 mod vault;
@@ -28,7 +29,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
+use tokio::sync::Mutex as AsyncMutex;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock as _, ProviderClock, Timestamp};
@@ -45,6 +46,7 @@ use webhooks::Registry;
 
 use agenda::Agenda;
 pub use apply::{AppError, Applied, Keyed, NewJourney};
+use scribe::Scribe;
 
 /// How many journeys can be worked on at once: stimuli to one journey wait for each other, others rarely do.
 const JOURNEY_LOCKS: usize = 1_024;
@@ -74,14 +76,8 @@ pub struct App {
     flows: RwLock<BTreeMap<String, Arc<Flow>>>,
     /// The ids of those that plays brought.
     lent: std::sync::Mutex<BTreeSet<String>>,
-    /// Tells the delivery loop of new work.
-    inputs: mpsc::Sender<Input>,
-    /// Tells the deadline loop of a new deadline.
-    deadlines_changed: Arc<Notify>,
-    /// Tells the schedule of a renewal that falls due some day.
-    renewals_changed: Arc<Notify>,
-    /// Who wants to see every accepted stimulus with what followed. Bounded: a slow watcher slows journeys down.
-    watcher: Option<mpsc::Sender<Applied>>,
+    /// Writes what stimuli come to.
+    scribe: Arc<Scribe>,
     /// What happens, for whoever listens: never slower for it.
     pub news: Newsroom,
     /// What is counted while it happens.
@@ -164,7 +160,7 @@ impl App {
 
     /// Tells the delivery loop that a lane has work. During shutdown nobody listens any more: the outbox has it.
     pub(crate) async fn tell(&self, input: Input) {
-        let _ = self.inputs.send(input).await;
+        let _ = self.scribe.inputs.send(input).await;
     }
 }
 

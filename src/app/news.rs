@@ -19,7 +19,6 @@ use crate::secret::BLANK;
 
 /// What a commit will have to tell once it is durable.
 pub(super) struct Announcement {
-    news: Newsroom,
     /// For each event its deliveries, which get their numbers with the commit; `None` while nobody listens.
     owed: Option<Vec<Vec<Delivery>>>,
 }
@@ -27,18 +26,25 @@ pub(super) struct Announcement {
 impl Announcement {
     pub(super) fn of(news: &Newsroom, commit: &Commit) -> Self {
         let owed = news.is_heard().then(|| commit.messages.iter().map(owed).collect());
-        Announcement { news: news.clone(), owed }
+        Announcement { owed }
     }
 
     /// Tells of the journey, then of each event with what is owed of it.
-    pub(super) fn make(self, committed: Committed, stimulus: &str, journey: &Journey, events: &[Message]) {
+    pub(super) fn make(
+        self,
+        news: &Newsroom,
+        committed: Committed,
+        stimulus: &str,
+        journey: &Journey,
+        events: &[Message],
+    ) {
         let Some(owed) = self.owed else { return };
-        self.news.tell(|| News::Journey { stimulus: stimulus.to_owned(), journey: Box::new(journey.clone()) });
+        news.tell(|| News::Journey { stimulus: stimulus.to_owned(), journey: Box::new(journey.clone()) });
         let mut ids = committed.deliveries.into_iter();
         for (event, owed) in events.iter().zip(owed) {
-            self.news.tell(|| News::Event(Box::new(event.clone())));
+            news.tell(|| News::Event(Box::new(event.clone())));
             for (delivery, id) in owed.into_iter().zip(ids.by_ref()) {
-                self.news.tell(|| News::Delivery(Delivery { id, ..delivery }));
+                news.tell(|| News::Delivery(Delivery { id, ..delivery }));
             }
         }
     }

@@ -13,7 +13,7 @@ impl App {
     /// # Errors
     /// [`OutboxError::NotPossible`] while `of` is not terminal; [`OutboxError::Broken`].
     pub async fn resend(&self, of: &Delivery) -> Result<DeliveryId, OutboxError> {
-        let (outbox, inputs, now) = (self.outbox.clone(), self.inputs.clone(), self.now());
+        let (outbox, inputs, now) = (self.outbox.clone(), self.scribe.inputs.clone(), self.now());
         let (of, lane, news) = (of.clone(), LaneKey::Webhook(of.webhook.as_str().into()), self.news.clone());
         self.see_through(async move {
             let id = outbox.redeliver(of.id, now).await?;
@@ -30,7 +30,7 @@ impl App {
     /// # Errors
     /// [`OutboxError::NotPossible`] when it is in flight or terminal; [`OutboxError::Broken`].
     pub async fn cancel(&self, what: &Delivery) -> Result<(), OutboxError> {
-        let (outbox, inputs, now) = (self.outbox.clone(), self.inputs.clone(), self.now());
+        let (outbox, inputs, now) = (self.outbox.clone(), self.scribe.inputs.clone(), self.now());
         let (what, lane, news) = (what.clone(), LaneKey::Webhook(what.webhook.as_str().into()), self.news.clone());
         self.see_through(async move {
             outbox.cancel(what.id, now).await?;

@@ -11,11 +11,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 use crate::app::news::at_start;
+use crate::app::scribe::Scribe;
 use crate::app::time::kept_position;
 use crate::app::vault::Vault;
 use crate::app::webhooks::{Registry, restore_pauses};
@@ -218,6 +219,16 @@ pub async fn start_in(parts: Parts, world: World) -> Result<Running, BootError> 
     let agenda = super::jobs::agenda(jobs, &*outbox, clock.now()).map_err(BootError::Read)?;
     let (inputs, inbound) = mpsc::channel(INPUTS);
     let (news, tally) = (Newsroom::default(), Arc::new(Tally::default()));
+    let scribe = Arc::new(Scribe {
+        outbox: outbox.clone(),
+        inputs,
+        deadlines_changed: Notify::new(),
+        renewals_changed: Notify::new(),
+        watcher: parts.watchers.applied,
+        news: news.clone(),
+        tally: tally.clone(),
+        lately: Arc::default(),
+    });
     let app = Arc::new(App {
         provider: parts.provider,
         dialect: parts.dialect,
@@ -230,13 +241,10 @@ pub async fn start_in(parts: Parts, world: World) -> Result<Running, BootError> 
         transport: transport.clone(),
         flows: RwLock::new(by_id(parts.flows)),
         lent: std::sync::Mutex::default(),
-        inputs,
-        deadlines_changed: Arc::default(),
-        renewals_changed: Arc::default(),
-        watcher: parts.watchers.applied,
-        news: news.clone(),
-        tally: tally.clone(),
-        lately: Arc::default(),
+        news: scribe.news.clone(),
+        tally: scribe.tally.clone(),
+        lately: scribe.lately.clone(),
+        scribe,
         taken_over: Mutex::new(at_start(clock.now())),
         agenda,
         firing: parts.firing,

@@ -18,7 +18,7 @@ use crate::rng::Seed;
 use crate::transport::{MailTransport, Transport};
 
 /// What an attempt works with.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Bench {
     /// Where results go.
     pub outbox: Arc<dyn Outbox>,

@@ -9,9 +9,10 @@
 //! Stopping has two stages: `stop_claiming` starts nothing more and lets attempts end; `abort` gives the rest back
 //! unsettled and uncounted. A broken outbox ends the loop with an error, and with it the process.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -45,11 +46,12 @@ pub struct StopTokens {
 /// The loop. See the module.
 #[derive(Debug)]
 pub struct Shell {
-    bench: Bench,
+    /// Shared as one with each attempt: there are many.
+    bench: Arc<Bench>,
     endpoints: Endpoints,
     engine: Engine,
     attempts: JoinSet<Result<Next, OutboxError>>,
-    lanes_of: HashMap<Id, LaneKey>,
+    lanes_of: FxHashMap<Id, LaneKey>,
     real: Stopwatch,
 }
 
@@ -57,11 +59,11 @@ impl Shell {
     /// A loop over `endpoints`, with all work that the outbox owes already.
     pub fn new(bench: Bench, endpoints: Endpoints) -> Self {
         Shell {
-            bench,
+            bench: Arc::new(bench),
             endpoints,
             engine: Engine::new(GLOBAL_IN_FLIGHT),
             attempts: JoinSet::new(),
-            lanes_of: HashMap::new(),
+            lanes_of: FxHashMap::default(),
             real: Stopwatch::start(),
         }
     }
