@@ -237,7 +237,7 @@ pub(in crate::outbox) enum Frame {
     Mail(Mail),
     /// All of a batch is before this; what it changes in the tree, by key; without a value: the key goes. `meta` does
     /// not know where this frame ends.
-    Batch { meta: Meta, changes: Vec<(Bytes, Option<Bytes>)> },
+    Batch { meta: Meta, changes: Vec<(keys::Key, Option<Bytes>)> },
 }
 
 /// What a frame can be found by.

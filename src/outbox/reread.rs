@@ -97,7 +97,7 @@ pub fn key(stored: &[u8]) -> Option<Vec<u8>> {
     let row = || keys::read_row(stored).map(keys::row);
     let needed = || keys::read_needed(stored).map(keys::needed);
     let note = || keys::read_note(stored).map(keys::note);
-    row().or_else(needed).or_else(note)
+    row().or_else(needed).or_else(note).map(|key| key.to_vec())
 }
 
 fn again<T: Serialize + DeserializeOwned>(key: &[u8], stored: &[u8]) -> Result<Vec<u8>, String> {

@@ -14,13 +14,13 @@ use super::mark::Mark;
 use super::opened::Opened;
 use super::segment::{self, HEADER, Index, Summary};
 use super::{Appender, Archive, ArchiveError, Shelf};
-use crate::outbox::record::{Frame, Meta, Place};
+use crate::outbox::record::{Frame, Meta, Place, keys::Key};
 
 /// Segments count from here.
 const FIRST: u32 = 1;
 
 /// Hears of a batch that the tree does not have, in order: the state after it, and what it changes.
-pub(in crate::outbox) type Tell<'a> = &'a mut dyn FnMut(Meta, Vec<(Bytes, Option<Bytes>)>);
+pub(in crate::outbox) type Tell<'a> = &'a mut dyn FnMut(Meta, Vec<(Key, Option<Bytes>)>);
 
 /// The archive of a store whose tree says `meta`; `None` for a fresh store, of which [`is_untouched`] must hold.
 pub(in crate::outbox) fn open(

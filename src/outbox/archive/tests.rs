@@ -44,7 +44,7 @@ fn append(appender: &mut Appender, batch: u64) {
     appender.rotate_when_full().expect("a segment");
     appender.push(&mail(batch));
     let meta = Meta { batch, archive_end: Place::NOWHERE, ..meta() };
-    let changes = vec![(batch.to_be_bytes().to_vec().into(), Some(b"row".to_vec().into()))];
+    let changes = vec![(batch.to_be_bytes()[..].into(), Some(b"row".to_vec().into()))];
     appender.push(&Frame::Batch { meta, changes });
     appender.sync(batch).expect("a disk");
     appender.publish();

@@ -46,14 +46,14 @@ fn the_bytes_are_pinned() {
         previous: last,
     };
     let (mut event, mut tried, mut batch) = (Vec::new(), Vec::new(), Vec::new());
-    let changes = vec![(Bytes::from_static(b"A"), Some(Bytes::from_static(b"B"))), (Bytes::from_static(b"C"), None)];
+    let changes = vec![(b"A"[..].into(), Some(Bytes::from_static(b"B"))), (b"C"[..].into(), None)];
     segment::encode(&Frame::Batch { meta: meta.clone(), changes }, &mut batch);
     let deliveries = vec![(DeliveryId(4), "demo".to_owned(), Timestamp::from_micros(6), 0)];
     segment::encode(&Frame::Event { number: 2, message, deliveries }, &mut event);
     segment::encode(&tried_frame, &mut tried);
     let seen = [
-        keys::row(row),
-        keys::reference("A", Environment::Live, 3),
+        keys::row(row).to_vec(),
+        keys::reference("A", Environment::Live, 3).to_vec(),
         seal(b"M", &meta),
         seal(b"L", &Row::Mail(last)),
         seal(b"L", &Row::Delivery(pending)),
@@ -127,7 +127,7 @@ fn what_says_more_than_is_understood_is_refused() {
     assert_eq!(segment::decode(&segment::frame_bytes(&[&frame[8..], &[0]].concat())), None);
 
     for (due, there) in [(Timestamp::MIN.as_micros(), true), (Timestamp::MAX.as_micros(), true), (i64::MIN, false)] {
-        let mut key = keys::row(Lease { lane: 1, due: Timestamp::MIN, serial: 2 });
+        let mut key = keys::row(Lease { lane: 1, due: Timestamp::MIN, serial: 2 }).to_vec();
         key[5..13].copy_from_slice(&(due ^ i64::MIN).to_be_bytes());
         assert_eq!(keys::read_row(&key).is_some(), there, "{due}");
     }
@@ -168,7 +168,7 @@ fn every_key_has_its_letter_and_its_numbers() {
         (keys::note("a/b"), b'N', &[b"a/b"]),
         (keys::idempotency("k"), b'K', &[&blake3::hash(b"k").as_bytes()[..16]]),
     ] {
-        assert_eq!(key, [&[letter], &parts.concat()[..]].concat());
+        assert_eq!(key[..], [&[letter], &parts.concat()[..]].concat());
     }
     assert_eq!(keys::number(&keys::journey(9)), Some(9));
     assert_eq!(keys::number(&keys::reference("AB", Environment::Live, 9)), Some(9));

@@ -96,7 +96,7 @@ impl Draft<'_, '_> {
         self.meta.first_segment = self.meta.first_segment.max(first);
         let gone = keys::unhappy(self.core.archive.first_delivery_from(self.meta.first_segment));
         for (key, _) in self.core.table.page(&keys::unhappy(0), &gone, FORGOTTEN)? {
-            self.view.remove(key.to_vec());
+            self.view.remove(key);
         }
         Ok(())
     }

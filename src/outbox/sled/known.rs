@@ -31,7 +31,7 @@ impl Known {
         let last = table.page_back(&keys::journey(0), &keys::journey(u64::MAX), 1)?.pop();
         let top = last.and_then(|(key, _)| keys::number(&key)).unwrap_or_default();
         let mut needed = BTreeMap::new();
-        for found in table.prefixed(b"S".to_vec()) {
+        for found in table.prefixed(b"S") {
             let (key, value) = found?;
             let count: u64 = record::open("count of a segment", &key, &value)?;
             needed.extend(keys::read_needed(&key).map(|segment| (segment, count)));

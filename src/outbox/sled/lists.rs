@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use super::Core;
 use super::read::delivery_of;
-use super::table::beyond;
 use crate::clock::Stopwatch;
 use crate::ids::{DeliveryId, JourneyId, MailId};
 use crate::message::{Delivery, DeliveryState, Mail};
-use crate::outbox::record::{FrameKey, keys};
+use crate::outbox::record::{
+    FrameKey,
+    keys::{self, Key},
+};
 use crate::outbox::{DeliveryQuery, EventRecord, JourneyQuery, OutboxError, Page, rules};
 use crate::provider::{self, Environment, Journey};
 
@@ -74,7 +76,7 @@ impl Core {
         if let Some(reference) = &query.reference_no {
             let mut numbers = Vec::new();
             for environment in [Environment::Sandbox, Environment::Live] {
-                for found in self.table.prefixed(keys::references(reference, environment)) {
+                for found in self.table.prefixed(&keys::references(reference, environment)) {
                     numbers.extend(keys::number(&found?.0).filter(|number| *number <= cursor));
                 }
             }
@@ -175,7 +177,7 @@ impl Core {
     /// fails, and leaves the reason.
     fn downwards(
         &self,
-        key: fn(u64) -> Vec<u8>,
+        key: fn(u64) -> Key,
         range: Range<u64>,
         some: usize,
         failed: &mut Option<OutboxError>,
@@ -199,7 +201,7 @@ impl Core {
     /// The segments of the archive in which something pending came to be.
     fn needed(&self) -> Result<Vec<u32>, OutboxError> {
         let mut segments = Vec::new();
-        for found in self.table.prefixed(b"S".to_vec()) {
+        for found in self.table.prefixed(b"S") {
             segments.extend(keys::read_needed(&found?.0));
         }
         Ok(segments)
@@ -208,10 +210,10 @@ impl Core {
     /// The numbers of the deliveries that have a row, or are parked.
     fn pending(&self) -> Result<Vec<u64>, OutboxError> {
         let mut ids = Vec::new();
-        for found in self.table.range(keys::lane_rows(rules::FIRST_WEBHOOK_LANE), beyond(b"L")) {
+        for found in self.table.range(keys::lane_rows(rules::FIRST_WEBHOOK_LANE), Key::beyond(b"L")) {
             ids.extend(keys::read_row(&found?.0).map(|row| row.serial));
         }
-        for found in self.table.prefixed(b"P".to_vec()) {
+        for found in self.table.prefixed(b"P") {
             ids.extend(keys::read_parked(&found?.0).map(|(_, serial)| serial));
         }
         Ok(ids)

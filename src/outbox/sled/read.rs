@@ -5,11 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Core;
-use super::table::beyond;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, Mail, MailState};
 use crate::outbox::archive::ArchiveError;
-use crate::outbox::record::{self, Frame, FrameKey, Place, Row, keys};
+use crate::outbox::record::{
+    self, Frame, FrameKey, Place, Row,
+    keys::{self, Key},
+};
 use crate::outbox::{DigestEntry, DueMail, EventRecord, Lease, NewKey, OutboxError, rules};
 use crate::provider::{Environment, Journey};
 
@@ -51,7 +53,7 @@ impl Core {
 
     pub(super) fn notes(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, OutboxError> {
         let mut notes = Vec::new();
-        for found in self.table.prefixed(keys::note(prefix)) {
+        for found in self.table.prefixed(&keys::note(prefix)) {
             let (key, value) = found?;
             let value: Bytes = record::open("note", &key, &value)?;
             notes.extend(keys::read_note(&key).map(|name| (name.to_owned(), value)));
@@ -81,7 +83,7 @@ impl Core {
         for of in [Environment::Sandbox, Environment::Live] {
             if environment.is_none_or(|wanted| wanted == of) {
                 let first = keys::references(reference_no, of);
-                let last = self.table.page_back(&first, &beyond(&first), 1)?.pop();
+                let last = self.table.page_back(&first, &Key::beyond(&first), 1)?.pop();
                 newest = newest.max(last.and_then(|(key, _)| keys::number(&key)));
             }
         }

@@ -27,7 +27,10 @@ use super::tree::{Tree, plain};
 use super::{Core, SledSettings, shared};
 use crate::clock::Stopwatch;
 use crate::outbox::archive::{self, Appender, Archive, segment};
-use crate::outbox::record::{self, FORMAT, Meta, StoredLane, keys};
+use crate::outbox::record::{
+    self, FORMAT, Meta, StoredLane,
+    keys::{self, Key},
+};
 use crate::outbox::{OpenError, rules};
 
 /// A program that this process is just starting has its files, and with them the lock of a store that was closed here
@@ -175,12 +178,12 @@ fn create(dir: &Path, settings: &SledSettings) -> Result<Stored, Failure> {
 /// What the archive has beyond the tree's last batch.
 #[derive(Default)]
 struct Ahead {
-    changes: BTreeMap<Bytes, Option<Bytes>>,
+    changes: BTreeMap<Key, Option<Bytes>>,
     meta: Option<Meta>,
 }
 
 impl Ahead {
-    fn add(&mut self, meta: Meta, changes: Vec<(Bytes, Option<Bytes>)>) {
+    fn add(&mut self, meta: Meta, changes: Vec<(Key, Option<Bytes>)>) {
         self.changes.extend(changes);
         self.meta = Some(meta);
     }

@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::tree::{Tree, weight};
 use crate::outbox::OutboxError;
-use crate::outbox::record::keys;
+use crate::outbox::record::keys::{self, Key};
 
 /// A scan reads so many rows at a time: the writer waits no longer than that.
 const CHUNK: usize = 512;
@@ -33,16 +33,16 @@ pub(super) struct Change {
 
 impl Change {
     /// What it costs to remember, roughly.
-    fn size(&self, key: &Bytes) -> usize {
+    fn size(&self, key: &Key) -> usize {
         const ENTRY: usize = 160;
         ENTRY + key.len() + self.value.as_ref().map_or(0, Bytes::len)
     }
 }
 
-pub(super) type Changes = BTreeMap<Bytes, Change>;
+pub(super) type Changes = BTreeMap<Key, Change>;
 
 /// A key and its value.
-pub(super) type Pair = (Bytes, Bytes);
+pub(super) type Pair = (Key, Bytes);
 
 /// See the module.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Table {
             let stored = tree.peek().and_then(|found| found.as_ref().ok()).map(|(key, _)| &key[..]);
             let heads = [fresh.peek().map(|(key, _)| &key[..]), moving.peek().map(|(key, _)| &key[..]), stored];
             let heads = heads.into_iter().flatten();
-            let Some(key) = (if back { heads.max() } else { heads.min() }).map(Bytes::copy_from_slice) else { break };
+            let Some(key) = (if back { heads.max() } else { heads.min() }).map(Key::from) else { break };
             let newer = fresh.next_if(|(other, _)| **other == key);
             let older = moving.next_if(|(other, _)| **other == key);
             let stored = tree.next_if(|found| found.as_ref().map_or(true, |(other, _)| other[..] == key[..]));
@@ -157,7 +157,7 @@ impl Table {
     }
 
     /// All rows from `from` on and before `end`, a chunk at a time: what changes meanwhile may be seen or not.
-    pub(super) fn range(&self, from: Vec<u8>, end: Vec<u8>) -> impl Iterator<Item = Result<Pair, OutboxError>> {
+    pub(super) fn range(&self, from: Key, end: Key) -> impl Iterator<Item = Result<Pair, OutboxError>> {
         let mut from = Some(from);
         let chunks = std::iter::from_fn(move || {
             let start = from.take()?;
@@ -166,7 +166,7 @@ impl Table {
                 Err(error) => return Some(vec![Err(error)]),
             };
             if rows.len() == CHUNK {
-                from = rows.last().map(|(key, _)| after(key));
+                from = rows.last().map(|(key, _)| key.after());
             }
             Some(rows.into_iter().map(Ok).collect())
         });
@@ -174,13 +174,12 @@ impl Table {
     }
 
     /// All rows whose keys start with `prefix`.
-    pub(super) fn prefixed(&self, prefix: Vec<u8>) -> impl Iterator<Item = Result<Pair, OutboxError>> {
-        let end = beyond(&prefix);
-        self.range(prefix, end)
+    pub(super) fn prefixed(&self, prefix: &[u8]) -> impl Iterator<Item = Result<Pair, OutboxError>> + use<'_> {
+        self.range(prefix.into(), Key::beyond(prefix))
     }
 
     /// Lets readers see a batch that is durable. Says how many bytes the tree is behind now.
-    pub(super) fn publish(&self, changes: impl Iterator<Item = (Bytes, Change)>) -> usize {
+    pub(super) fn publish(&self, changes: impl Iterator<Item = (Key, Change)>) -> usize {
         let mut guard = self.write();
         let ahead = &mut *guard;
         for (key, mut change) in changes {
@@ -260,19 +259,4 @@ where
     I: DoubleEndedIterator + 'a,
 {
     if back { Box::new(range.rev()) } else { Box::new(range) }
-}
-
-/// The least key that is greater.
-fn after(key: &[u8]) -> Vec<u8> {
-    [key, &[0]].concat()
-}
-
-/// The least key that is greater than all that start with `prefix`, which has a byte below 255.
-pub(super) fn beyond(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while end.pop_if(|last| *last == u8::MAX).is_some() {}
-    if let Some(last) = end.last_mut() {
-        *last += 1;
-    }
-    end
 }

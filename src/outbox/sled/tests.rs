@@ -385,7 +385,7 @@ async fn retention_drops_what_is_over_and_keeps_what_is_pending() {
         Settlement::Attempt { lease: due.lease, attempt: Box::new(attempt), verdict, notice: None }
     };
     outbox.settle(over.iter().enumerate().map(settlement).collect()).await.expect("a settlement");
-    let unhappy = || outbox.core.table.prefixed(b"E".to_vec()).count();
+    let unhappy = || outbox.core.table.prefixed(b"E").count();
     assert_eq!(unhappy(), over.len().div_ceil(2));
     outbox.expire(at(10_000)).await.expect("it expires");
     while files() >= between {

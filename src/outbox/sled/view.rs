@@ -7,14 +7,14 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::table::{Change, Table, beyond};
+use super::table::{Change, Table};
 use crate::outbox::OutboxError;
-use crate::outbox::record;
+use crate::outbox::record::{self, keys::Key};
 
 #[derive(Debug)]
 pub(super) struct View<'a> {
     table: &'a Table,
-    changes: BTreeMap<Bytes, Change>,
+    changes: BTreeMap<Key, Change>,
     /// Of all values that were put.
     bytes: usize,
     /// Where each value is made before it gets as much memory as it takes.
@@ -56,36 +56,36 @@ impl<'a> View<'a> {
         self.bytes
     }
 
-    pub(super) fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
+    pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) {
         self.change(key, value, false);
     }
 
     /// Puts a key that is not there, neither in this view.
-    pub(super) fn put_new<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
+    pub(super) fn put_new<T: Serialize>(&mut self, key: Key, value: &T) {
         self.change(key, value, true);
     }
 
-    fn change<T: Serialize>(&mut self, key: Vec<u8>, value: &T, born: bool) {
+    fn change<T: Serialize>(&mut self, key: Key, value: &T, born: bool) {
         self.scratch = record::seal_in(std::mem::take(&mut self.scratch), &key, value);
         self.bytes += self.scratch.len();
-        let change = self.changes.entry(key.into()).or_insert(Change { value: None, born });
+        let change = self.changes.entry(key).or_insert(Change { value: None, born });
         change.value = Some(Bytes::copy_from_slice(&self.scratch));
     }
 
-    pub(super) fn remove(&mut self, key: Vec<u8>) {
-        let change = self.changes.entry(key.into()).or_insert(Change { value: None, born: false });
+    pub(super) fn remove(&mut self, key: Key) {
+        let change = self.changes.entry(key).or_insert(Change { value: None, born: false });
         change.value = None;
     }
 
     /// The first key that starts with `prefix`.
-    pub(super) fn first(&self, prefix: &[u8]) -> Result<Option<Vec<u8>>, OutboxError> {
-        let end = beyond(prefix);
+    pub(super) fn first(&self, prefix: &[u8]) -> Result<Option<Key>, OutboxError> {
+        let end = Key::beyond(prefix);
         let changed = || self.changes.range::<[u8], _>((Bound::Included(prefix), Bound::Excluded(&end[..])));
-        let put = changed().find(|(_, change)| change.value.is_some()).map(|(key, _)| key.to_vec());
+        let put = changed().find(|(_, change)| change.value.is_some()).map(|(key, _)| key.clone());
         // One more than could have changed: if any has not, it is among them.
         let stored = self.table.page(prefix, &end, changed().count() + 1)?;
         let unchanged = stored.into_iter().map(|(key, _)| key).find(|key| !self.changes.contains_key(key));
-        Ok(put.into_iter().chain(unchanged.map(|key| key.to_vec())).min())
+        Ok(put.into_iter().chain(unchanged).min())
     }
 
     pub(super) fn is_unchanged(&self) -> bool {
@@ -93,7 +93,7 @@ impl<'a> View<'a> {
     }
 
     /// What has changed. What came and went in between has not.
-    pub(super) fn into_changes(mut self) -> BTreeMap<Bytes, Change> {
+    pub(super) fn into_changes(mut self) -> BTreeMap<Key, Change> {
         self.changes.retain(|_, change| change.value.is_some() || !change.born);
         self.changes
     }

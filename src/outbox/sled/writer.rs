@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Core;
@@ -52,13 +51,29 @@ pub(super) enum Item {
     Close(Answer<()>),
 }
 
-/// An answer that waits until its batch is durable. A caller that went away is no error.
-type Reply = Box<dyn FnOnce(Option<&OutboxError>) + Send>;
+/// An answer that waits until its batch is durable.
+#[derive(Debug)]
+enum Reply {
+    Committed(Answer<Committed>, Result<Committed, OutboxError>),
+    Numbered(Answer<DeliveryId>, Result<DeliveryId, OutboxError>),
+    Done(Answer<()>, Result<(), OutboxError>),
+    Reserved(SyncSender<()>),
+}
 
-fn reply<T: Send + 'static>(answer: Answer<T>, result: Result<T, OutboxError>) -> Reply {
-    Box::new(move |failed| {
-        let _ = answer.send(failed.map_or(result, |error| Err(error.clone())));
-    })
+impl Reply {
+    /// Answers; with the failure, if the batch has come to one.
+    fn give(self, failed: Option<&OutboxError>) {
+        fn send<T>(answer: Answer<T>, result: Result<T, OutboxError>, failed: Option<&OutboxError>) {
+            // A caller that went away is no error.
+            let _ = answer.send(failed.map_or(result, |error| Err(error.clone())));
+        }
+        match self {
+            Reply::Committed(answer, result) => send(answer, result, failed),
+            Reply::Numbered(answer, result) => send(answer, result, failed),
+            Reply::Done(answer, result) => send(answer, result, failed),
+            Reply::Reserved(answer) => drop(answer),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -122,7 +137,7 @@ impl Writer {
         // Whoever has its answer finds that the watchers were told.
         self.core.tell();
         for reply in replies {
-            reply(failed.as_ref());
+            reply.give(failed.as_ref());
         }
     }
 
@@ -150,28 +165,30 @@ impl Writer {
             && let Some(item) = items.pop_front()
         {
             match item {
-                Item::Commit(commit, answer) => replies.push(reply(answer, fatal(draft.commit(*commit))?)),
+                Item::Commit(commit, answer) => replies.push(Reply::Committed(answer, fatal(draft.commit(*commit))?)),
                 Item::Settle(settlements, answer) => {
                     settlements.into_iter().try_for_each(|settlement| draft.settle(settlement))?;
-                    replies.push(reply(answer, Ok(())));
+                    replies.push(Reply::Done(answer, Ok(())));
                 }
-                Item::Redeliver(of, now, answer) => replies.push(reply(answer, fatal(draft.redeliver(of, now))?)),
-                Item::Cancel(id, now, answer) => replies.push(reply(answer, fatal(draft.cancel(id, now))?)),
+                Item::Redeliver(of, now, answer) => {
+                    replies.push(Reply::Numbered(answer, fatal(draft.redeliver(of, now))?))
+                }
+                Item::Cancel(id, now, answer) => replies.push(Reply::Done(answer, fatal(draft.cancel(id, now))?)),
                 Item::Expire(now, answer) => {
                     expired = Some(now);
-                    replies.push(reply(answer, Ok(())));
+                    replies.push(Reply::Done(answer, Ok(())));
                 }
                 Item::Note(note, answer) => {
                     draft.note(note);
-                    replies.push(reply(answer, Ok(())));
+                    replies.push(Reply::Done(answer, Ok(())));
                 }
                 Item::Reserve(answer) => {
                     reserve = true;
-                    replies.push(Box::new(move |_| drop(answer)));
+                    replies.push(Reply::Reserved(answer));
                 }
                 Item::Close(answer) => {
                     close = true;
-                    replies.push(reply(answer, Ok(())));
+                    replies.push(Reply::Done(answer, Ok(())));
                 }
             }
         }
@@ -225,7 +242,7 @@ impl Writer {
         self.meta.archive_end = self.archive.end();
         self.archive.sync(self.meta.batch)?;
         let Frame::Batch { mut changes, .. } = frame else { return Ok(()) };
-        changes.push((Bytes::from_static(keys::META), Some(record::seal(keys::META, &self.meta).into())));
+        changes.push((keys::META.into(), Some(record::seal(keys::META, &self.meta).into())));
         born.push(false);
         self.archive.publish();
         let changes = changes.into_iter().zip(born).map(|((key, value), born)| (key, Change { value, born }));
@@ -264,12 +281,12 @@ fn fatal<T>(result: Result<T, OutboxError>) -> Result<Result<T, OutboxError>, Ou
 fn refuse(item: Item) -> Reply {
     let broken = || OutboxError::Broken(String::new());
     match item {
-        Item::Commit(_, answer) => reply(answer, Err(broken())),
-        Item::Settle(_, answer) | Item::Note(_, answer) => reply(answer, Err(broken())),
-        Item::Cancel(_, _, answer) | Item::Expire(_, answer) => reply(answer, Err(broken())),
-        Item::Close(answer) => reply(answer, Err(broken())),
-        Item::Redeliver(_, _, answer) => reply(answer, Err(broken())),
-        Item::Reserve(answer) => Box::new(move |_| drop(answer)),
+        Item::Commit(_, answer) => Reply::Committed(answer, Err(broken())),
+        Item::Settle(_, answer) | Item::Note(_, answer) => Reply::Done(answer, Err(broken())),
+        Item::Cancel(_, _, answer) | Item::Expire(_, answer) => Reply::Done(answer, Err(broken())),
+        Item::Close(answer) => Reply::Done(answer, Err(broken())),
+        Item::Redeliver(_, _, answer) => Reply::Numbered(answer, Err(broken())),
+        Item::Reserve(answer) => Reply::Reserved(answer),
     }
 }
 

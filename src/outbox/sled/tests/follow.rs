@@ -6,7 +6,7 @@ use super::super::follow::Follower;
 use super::super::table::Change;
 use super::*;
 use crate::clock::Stopwatch;
-use crate::outbox::record::{self, Meta, keys};
+use crate::outbox::record::{self, Meta, keys, keys::Key};
 
 /// Changes gather for so long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -23,8 +23,8 @@ fn following(dir: &Path) -> (Arc<Core>, Follower, Meta) {
     (core, follower, opened.meta)
 }
 
-fn put(key: Vec<u8>, value: &[u8]) -> (Bytes, Change) {
-    (key.into(), Change { value: Some(Bytes::copy_from_slice(value)), born: true })
+fn put(key: Key, value: &[u8]) -> (Key, Change) {
+    (key, Change { value: Some(Bytes::copy_from_slice(value)), born: true })
 }
 
 /// One row, as a batch.
@@ -156,8 +156,7 @@ fn busy(dir: &Path) -> (Arc<Core>, Follower) {
     let (core, follower, meta) = following(dir);
     let meta = Meta { first_segment: 2, ..meta };
     let rows = (0..20_000).map(|number: u32| put(keys::note(&number.to_string()), &[b'x'; 200]));
-    let meta =
-        (Bytes::from_static(keys::META), Change { value: Some(record::seal(keys::META, &meta).into()), born: false });
+    let meta = (keys::META.into(), Change { value: Some(record::seal(keys::META, &meta).into()), born: false });
     core.table.publish(rows.chain([meta]));
     follower.published(FULL);
     while !is_told(&core) {

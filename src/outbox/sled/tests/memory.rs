@@ -109,7 +109,7 @@ async fn what_is_settled_leaves_nothing_in_the_tree_but_what_lists_need() {
         emit(&mut commit, &[("ordered", 0)]);
     }
     outbox.commit(commit).await.expect("a fresh journey");
-    let rows = |letter: &[u8]| outbox.core.table.prefixed(letter.to_vec()).count();
+    let rows = |letter: &[u8]| outbox.core.table.prefixed(letter).count();
     assert_eq!([rows(b"L"), rows(b"P"), rows(b"H"), rows(b"S")], [1, 2, 1, 1]);
     for n in 0..3 {
         let due = outbox.claim_deliveries("ordered", at(9), 9).await.expect("a claim").rows.remove(0);

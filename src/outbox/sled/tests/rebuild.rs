@@ -97,7 +97,11 @@ pub(super) fn whole(tree: &str) -> BTreeSet<String> {
 
 /// All rows of a table but the tree's own record.
 fn rows(table: &table::Table) -> Vec<table::Pair> {
-    table.range(b"N".to_vec(), b"Z".to_vec()).chain(table.range(b"A".to_vec(), b"M".to_vec())).flatten().collect()
+    table
+        .range(b"N"[..].into(), b"Z"[..].into())
+        .chain(table.range(b"A"[..].into(), b"M"[..].into()))
+        .flatten()
+        .collect()
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -142,11 +146,11 @@ async fn whoever_reads_sees_the_same_before_during_and_after() {
     let opened = parts(dir.path());
     let (core, mut upkeep) = (opened.core, opened.upkeep);
     // What the tree does not have yet is no business of its.
-    let note = |n: u32| (Bytes::from(keys::note(&format!("{n:05}"))), Bytes::from(vec![n as u8; 300]));
+    let note = |n: u32| (keys::note(&format!("{n:05}")), Bytes::from(vec![n as u8; 300]));
     let change = |(key, value)| (key, table::Change { value: Some(value), born: true });
     core.table.publish((500..510).map(note).map(change));
     let expected = rows(&core.table);
-    let mut begun = core.table.range(b"A".to_vec(), b"Z".to_vec());
+    let mut begun = core.table.range(b"A"[..].into(), b"Z"[..].into());
     let mut seen: Vec<_> = begun.by_ref().take(5).map(|found| found.expect("a row").0).collect();
     let held = core.table.tree();
     let before = held.iter().next().expect("a row").expect("a row");
@@ -174,7 +178,7 @@ async fn whoever_reads_sees_the_same_before_during_and_after() {
     assert_eq!(names(dir.path()), whole("tree-2"));
     assert_eq!(rows(&core.table), expected, "after");
     seen.extend(begun.map(|found| found.expect("a row").0));
-    let keys = core.table.range(b"A".to_vec(), b"Z".to_vec()).map(|found| found.expect("a row").0);
+    let keys = core.table.range(b"A"[..].into(), b"Z"[..].into()).map(|found| found.expect("a row").0);
     assert_eq!(seen, keys.collect::<Vec<_>>(), "a scan that began before");
     // The new one is told what comes.
     core.table.move_down(&core.table.start_move()).expect("a move");
@@ -222,7 +226,7 @@ async fn a_drain_that_it_gave_way_to_is_followed_by_another_try() {
     let looks = Cell::new(0);
     upkeep.keep_small(&core.table, &|| looks.replace(looks.get() + 1) > 1).expect("it gives way");
     assert!(looks.get() > 1 && names(dir.path()) == whole("tree-1"), "{} looks", looks.get());
-    let gone = |n: u32| (Bytes::from(keys::note(&format!("{n:05}"))), table::Change { value: None, born: false });
+    let gone = |n: u32| (keys::note(&format!("{n:05}")), table::Change { value: None, born: false });
     core.table.publish((0..250).map(gone));
     upkeep.told(core.table.move_down(&core.table.start_move()).expect("a move"));
     core.table.end_move();

@@ -8,8 +8,9 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
-use super::super::table::{Change, Table, beyond};
+use super::super::table::{Change, Table};
 use super::*;
+use crate::outbox::record::keys::Key;
 
 /// Keys under which the store keeps nothing by itself.
 const ROOM: u8 = b'N';
@@ -19,14 +20,14 @@ fn table(dir: &Path) -> Table {
 }
 
 /// Keys that differ in their last byte, that are longer than another, and that lie at the end of what a prefix covers.
-fn key(number: u8) -> Bytes {
+fn key(number: u8) -> Key {
     let tail: &[u8] = match number % 4 {
         0 => &[],
         1 => &[0],
         2 => &[0, 0],
         _ => &[255, 255],
     };
-    [&[ROOM, number / 4 * 85], tail].concat().into()
+    Key::from(&[&[ROOM, number / 4 * 85], tail].concat()[..])
 }
 
 const KEYS: u8 = 16;
@@ -52,12 +53,12 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Both answer every question about the keys alike.
-fn compare(table: &Table, map: &BTreeMap<Bytes, Bytes>) {
+fn compare(table: &Table, map: &BTreeMap<Key, Bytes>) {
     for key in (0..KEYS).map(key) {
         assert_eq!(table.get(&key).expect("a read"), map.get(&key).cloned());
         assert_eq!(table.has(&key).expect("a read"), map.contains_key(&key));
         let below: Vec<_> = map.range(key.clone()..).filter(|(other, _)| other.starts_with(&key)).collect();
-        let found: Vec<_> = table.prefixed(key.to_vec()).map(|found| found.expect("a read")).collect();
+        let found: Vec<_> = table.prefixed(&key).map(|found| found.expect("a read")).collect();
         assert_eq!(found.iter().map(|(key, value)| (key, value)).collect::<Vec<_>>(), below, "all below {key:?}");
     }
     for (from, end) in [(&[ROOM][..], &[ROOM + 1][..]), (&[ROOM, 85], &[ROOM, 170, 0]), (&[ROOM, 9], &[ROOM, 9])] {
@@ -70,7 +71,7 @@ fn compare(table: &Table, map: &BTreeMap<Bytes, Bytes>) {
                 rows().rev().take(limit).collect::<Vec<_>>()
             );
         }
-        let all: Vec<_> = table.range(from.to_vec(), end.to_vec()).map(|found| found.expect("a read")).collect();
+        let all: Vec<_> = table.range(from.into(), end.into()).map(|found| found.expect("a read")).collect();
         assert_eq!(all, rows().collect::<Vec<_>>());
     }
     assert_eq!(table.page(&[ROOM + 1], &[ROOM], 9).expect("a page"), [], "a range that ends before it begins is empty");
@@ -140,12 +141,12 @@ proptest! {
     }
 }
 
-fn put(key: impl Into<Bytes>, value: Vec<u8>, born: bool) -> (Bytes, Change) {
-    (key.into(), Change { value: Some(value.into()), born })
+fn put(key: impl AsRef<[u8]>, value: Vec<u8>, born: bool) -> (Key, Change) {
+    (key.as_ref().into(), Change { value: Some(value.into()), born })
 }
 
-fn gone(key: impl Into<Bytes>) -> (Bytes, Change) {
-    (key.into(), Change { value: None, born: false })
+fn gone(key: impl AsRef<[u8]>) -> (Key, Change) {
+    (key.as_ref().into(), Change { value: None, born: false })
 }
 
 /// A range is read some rows at a time.
@@ -158,9 +159,9 @@ fn a_range_of_any_length_is_read_whole_and_each_row_once() {
         // One is the beginning of the next, here and there where a chunk may end.
         let key = [&[ROOM][..], &(number / 2).to_be_bytes(), &[0][..usize::from(number % 2)]].concat();
         table.publish([put(key.clone(), vec![1], true)].into_iter());
-        keys.insert(Bytes::from(key));
+        keys.insert(Key::from(&key[..]));
         if [511, 512, 513, 1_023, 1_024, 1_025, 1_299].contains(&number) {
-            let found: Vec<_> = table.prefixed(vec![ROOM]).map(|found| found.expect("a read").0).collect();
+            let found: Vec<_> = table.prefixed(&[ROOM]).map(|found| found.expect("a read").0).collect();
             assert!(found.iter().eq(&keys), "{} of {}", found.len(), keys.len());
         }
     }
@@ -176,7 +177,7 @@ fn what_lies_beyond_a_prefix_is_the_next_that_does_not_start_with_it() {
         (&[7, 255, 3], &[7, 255, 4]),
         (&[7, 0], &[7, 1]),
     ] {
-        assert_eq!(beyond(prefix), end, "{prefix:?}");
+        assert_eq!(Key::beyond(prefix)[..], *end, "{prefix:?}");
     }
 }
 
