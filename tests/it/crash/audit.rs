@@ -218,6 +218,8 @@ struct Books {
 
 impl Books {
     fn read(server: &Server) -> Result<Books, Gone> {
+        // First: where history ends meanwhile, an event that is still there afterwards had its deliveries then.
+        let deliveries = pages(server, "/api/v1/deliveries")?;
         let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for event in pages(server, "/api/v1/events")? {
             events.entry(text(&event["journey_id"]).to_owned()).or_default().push(event);
@@ -229,7 +231,7 @@ impl Books {
                 .map(|journey| (text(&journey["reference_no"]).to_owned(), journey))
                 .collect(),
             events,
-            deliveries: pages(server, "/api/v1/deliveries")?,
+            deliveries,
             mails: pages(server, "/api/v1/mails")?,
             ledger: ask(server, "/api/v1/ledger")?,
         })
