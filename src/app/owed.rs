@@ -13,13 +13,13 @@ impl App {
     /// # Errors
     /// [`OutboxError::NotPossible`] while `of` is not terminal; [`OutboxError::Broken`].
     pub async fn resend(&self, of: &Delivery) -> Result<DeliveryId, OutboxError> {
-        let (outbox, inputs, now) = (self.outbox.clone(), self.scribe.inputs.clone(), self.now());
-        let (of, lane, news) = (of.clone(), LaneKey::Webhook(of.webhook.as_str().into()), self.news.clone());
+        let (scribe, of, now) = (self.scribe.clone(), of.clone(), self.now());
         self.see_through(async move {
-            let id = outbox.redeliver(of.id, now).await?;
+            let lane = LaneKey::Webhook(of.webhook.as_str().into());
+            let id = scribe.outbox.redeliver(of.id, now).await?;
             let (resend_of, state) = (Some(of.id), DeliveryState::Waiting);
-            news.tell(|| News::Delivery(Delivery { id, resend_of, state, attempts: 0, due_at: now, ..of }));
-            let _ = inputs.send(Input::Work { lane, due: now }).await;
+            scribe.news.tell(|| News::Delivery(Delivery { id, resend_of, state, attempts: 0, due_at: now, ..of }));
+            let _ = scribe.inputs.send(Input::Work { lane, due: now }).await;
             Ok(id)
         })
         .await
@@ -30,12 +30,12 @@ impl App {
     /// # Errors
     /// [`OutboxError::NotPossible`] when it is in flight or terminal; [`OutboxError::Broken`].
     pub async fn cancel(&self, what: &Delivery) -> Result<(), OutboxError> {
-        let (outbox, inputs, now) = (self.outbox.clone(), self.scribe.inputs.clone(), self.now());
-        let (what, lane, news) = (what.clone(), LaneKey::Webhook(what.webhook.as_str().into()), self.news.clone());
+        let (scribe, what, now) = (self.scribe.clone(), what.clone(), self.now());
         self.see_through(async move {
-            outbox.cancel(what.id, now).await?;
-            news.tell(|| News::Delivery(Delivery { state: DeliveryState::Cancelled, ..what }));
-            let _ = inputs.send(Input::Work { lane, due: now }).await;
+            let lane = LaneKey::Webhook(what.webhook.as_str().into());
+            scribe.outbox.cancel(what.id, now).await?;
+            scribe.news.tell(|| News::Delivery(Delivery { state: DeliveryState::Cancelled, ..what }));
+            let _ = scribe.inputs.send(Input::Work { lane, due: now }).await;
             Ok(())
         })
         .await

@@ -5,7 +5,6 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use smallvec::SmallVec;
 
 use crate::clock::Timestamp;
 use crate::ids::JourneyId;
@@ -14,9 +13,9 @@ use crate::provider::Environment;
 
 pub(in crate::outbox) const META: &[u8] = b"M";
 
-/// A key, which a map of them has where it compares them: only long references and names lie elsewhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::outbox) struct Key(SmallVec<[u8; 24]>);
+/// A key: ordered byte by byte, as the tree orders them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::outbox) struct Key(Vec<u8>);
 
 impl Deref for Key {
     type Target = [u8];
@@ -35,7 +34,7 @@ impl Borrow<[u8]> for Key {
 
 impl From<&[u8]> for Key {
     fn from(bytes: &[u8]) -> Self {
-        Key(SmallVec::from_slice(bytes))
+        Key(bytes.to_vec())
     }
 }
 
@@ -73,7 +72,7 @@ impl Key {
 }
 
 fn key(kind: u8, parts: &[&[u8]]) -> Key {
-    let mut key = SmallVec::new();
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
     key.push(kind);
     parts.iter().for_each(|part| key.extend_from_slice(part));
     Key(key)
