@@ -201,7 +201,8 @@ impl Shell {
                     LaneKey::Webhook(name) => self.endpoints.get(name),
                     LaneKey::Mail => None,
                 };
-                self.attempts.spawn(async move {
+                // Boxed, as it is large, and tokio would move it from place to place.
+                self.attempts.spawn(Box::pin(async move {
                     match endpoint {
                         Some(endpoint) => attempt::deliver(&bench, &endpoint, *due).await,
                         // It was taken out of the configuration in this very moment. It may be back before the engine
@@ -211,7 +212,7 @@ impl Shell {
                             Ok(Next { lane: Some(due.due_at), mail: None })
                         }
                     }
-                })
+                }))
             }
             Work::Mail(due) => {
                 let endpoint = match &*due {

@@ -271,7 +271,8 @@ impl Driver<'_> {
             }
             What::Deadline(_) => (Vec::new(), None),
         };
-        self.tasks.spawn(async move { carry_out(&app, &scenario, &meter, item, id, &scripted, draw).await });
+        // Boxed, as it is large, and tokio would move it from place to place.
+        self.tasks.spawn(Box::pin(async move { carry_out(&app, &scenario, &meter, item, id, &scripted, draw).await }));
     }
 
     /// Waits until there may be more to do than there was when `changed` was last looked at.

@@ -22,7 +22,7 @@ const RESEND_MAX: usize = 10_000;
 
 /// `GET /api/v1/events`: which.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct WhichEvents {
     journey: Option<String>,
     cursor: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct WhichEvents {
 
 /// `GET /api/v1/deliveries`: which.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Which {
     state: Option<String>,
     webhook: Option<String>,

@@ -21,7 +21,7 @@ use crate::provider::{self, Journey};
 
 /// `GET /api/v1/journeys`: which.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Which {
     state: Option<String>,
     reference_no: Option<String>,

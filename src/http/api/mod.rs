@@ -127,7 +127,7 @@ async fn wrong_method(method: axum::http::Method, uri: Uri) -> Problem {
 
 /// Where a page starts and how long it is.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct PageQuery {
     cursor: Option<String>,
     limit: Option<usize>,
@@ -173,8 +173,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A query string, refused with a problem that says what is wrong with it. A text without a value, `state=`, is as one that
-/// is not there.
+/// A query string, refused with a problem that says what is wrong with it: a filter that is not known would show more than
+/// was asked for. A text without a value, `state=`, is as one that is not there.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {

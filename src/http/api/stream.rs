@@ -37,7 +37,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What a reader wants to hear.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Wanted {
     kind: Option<String>,
     journey: Option<String>,

@@ -44,6 +44,7 @@ async fn list_names(State(inbox): State<Inbox>) -> Json<Value> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Paging {
     limit: Option<usize>,
     cursor: Option<u64>,

@@ -75,6 +75,19 @@ fn d5_what_is_refused_says_why_and_creates_nothing() {
     for (path, status, code) in gets {
         problem(&server.get(path), status, code);
     }
+    for (list, filter, known) in [
+        ("deliveries", "stat=exhausted", "state"),
+        ("journeys", "webhook=w", "reference_no"),
+        ("events", "state=open", "journey"),
+        ("mails", "webhook=w", "cursor"),
+        ("inbox/w", "since=1", "cursor"),
+        ("stream", "event=1", "kind"),
+    ] {
+        let (name, _) = filter.split_once('=').expect("a name");
+        let problem = problem(&server.get(&format!("/api/v1/{list}?{filter}")), 400, "bad_query");
+        let detail = problem["detail"].as_str().expect("a sentence");
+        assert!(detail.contains(&format!("`{name}`")) && detail.contains(&format!("`{known}`")), "{list}: {detail}");
+    }
     problem(&server.ask("DELETE", journeys, &[], b"").expect("answered"), 405, "method_not_allowed");
     assert_eq!((ledger(&server), ok(&server, &format!("/api/v1/journeys/{journey}"))), before, "D5: nothing happened");
     assert_eq!(items(&server, "/api/v1/events").len() + items(&server, "/api/v1/deliveries").len(), 0);
