@@ -1,51 +1,65 @@
 //! Taking over a changed configuration while the server runs.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use notify::{RecursiveMode, Watcher as _};
 use serde_json::Value;
-use tokio::sync::Notify;
 
 use super::{Context, Failure, settings};
 use crate::clock::real_sleep;
 use crate::reader::Overrides;
 use crate::stage::Stage;
 
-/// Editors write a file in several steps: a save is over when nothing more comes for so long.
-const SETTLE: Duration = Duration::from_millis(100);
+/// So often the file is looked at. A system that tells of changes would tell of the directory, as editors replace files: of
+/// each line of a log that is kept there as well, and of nothing where the file is another's by way of a link or a mount.
+const LOOK: Duration = Duration::from_millis(200);
 
-/// Hears of a file being saved. Where the system cannot tell, SIGHUP still works.
-pub(super) struct Watch {
-    saved: Arc<Notify>,
-    _watcher: Option<notify::RecommendedWatcher>,
+/// What tells a file from what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    inode: u64,
+    modified: SystemTime,
+    length: u64,
 }
 
-impl Watch {
-    /// Completes when the file was saved.
-    pub(super) async fn saved(&self) {
-        self.saved.notified().await;
-        while tokio::time::timeout(SETTLE, self.saved.notified()).await.is_ok() {}
-        real_sleep(Duration::ZERO).await;
+impl Mark {
+    /// `None` while there is no such file: a replacement is on its way.
+    async fn of(path: &Path) -> Option<Mark> {
+        let found = tokio::fs::metadata(path).await.ok()?;
+        Some(Mark { inode: found.ino(), modified: found.modified().ok()?, length: found.len() })
     }
 }
 
-/// Watches the file at `path`, by its directory: editors replace files rather than write into them.
-pub(super) fn watch(path: &Path) -> Watch {
-    let saved = Arc::new(Notify::new());
-    let (notify, name) = (saved.clone(), path.file_name().map(ToOwned::to_owned));
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else { return };
-        let written = event.kind.is_create() || event.kind.is_modify();
-        if written && event.paths.iter().any(|path| path.file_name() == name.as_deref()) {
-            notify.notify_one();
+/// Hears of a file being saved.
+#[derive(Debug)]
+pub(super) struct Watch {
+    path: PathBuf,
+    /// As it was told of last.
+    told: Option<Mark>,
+    /// As it was seen last.
+    seen: Option<Mark>,
+}
+
+/// Watches the file at `path`, as it is from now on.
+pub(super) async fn watch(path: &Path) -> Watch {
+    let told = Mark::of(path).await;
+    Watch { path: path.to_owned(), told, seen: told }
+}
+
+impl Watch {
+    /// Completes when the file was saved. Editors write in several steps: it is over when two looks see the same.
+    pub(super) async fn saved(&mut self) {
+        loop {
+            real_sleep(LOOK).await;
+            let Some(found) = Mark::of(&self.path).await else { continue };
+            let rests = self.seen.replace(found) == Some(found);
+            if rests && self.told != Some(found) {
+                self.told = Some(found);
+                return;
+            }
         }
-    })
-    .and_then(|mut watcher| watcher.watch(directory, RecursiveMode::NonRecursive).map(|()| watcher));
-    let watcher = watcher.inspect_err(|error| tracing::debug!(%error, "the file is not watched; send SIGHUP")).ok();
-    Watch { saved, _watcher: watcher }
+    }
 }
 
 /// Reads the configuration again; a valid one replaces webhooks, flows and schedule, an invalid one changes nothing.
@@ -81,4 +95,47 @@ fn said(failure: &Failure) -> String {
     };
     let lines = complaints.into_iter().flatten().map(one);
     std::iter::once(failure.message.clone()).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A wait that only a failure uses up.
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn a_save_is_told_once_however_it_is_done() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, other) = (dir.path().join("webhooks.toml"), dir.path().join("new"));
+        fs::write(&file, "1").expect("writable");
+        let mut watch = watch(&file).await;
+        let told =
+            async |watch: &mut Watch, within: Duration| tokio::time::timeout(within, watch.saved()).await.is_ok();
+
+        fs::write(&file, "12").expect("writable");
+        assert!(told(&mut watch, LONG).await, "written into");
+        fs::write(&other, "123").expect("writable");
+        fs::rename(&other, &file).expect("a file");
+        assert!(told(&mut watch, LONG).await, "replaced");
+        fs::remove_file(&file).expect("a file");
+        assert!(!told(&mut watch, LOOK * 4).await, "gone is not saved");
+        // As a mounted directory of settings changes: the file is a link's, and the link is moved.
+        for version in ["v1", "v2"] {
+            fs::create_dir(dir.path().join(version)).expect("a directory");
+            fs::write(dir.path().join(version).join("webhooks.toml"), format!("of {version}, longer"))
+                .expect("writable");
+        }
+        symlink("v1", dir.path().join("data")).expect("a link");
+        symlink("data/webhooks.toml", &file).expect("a link");
+        assert!(told(&mut watch, LONG).await, "back again");
+        symlink("v2", &other).expect("a link");
+        fs::rename(&other, dir.path().join("data")).expect("a link");
+        assert!(told(&mut watch, LONG).await, "by way of a link");
+        fs::write(dir.path().join("log"), "a line").expect("writable");
+        assert!(!told(&mut watch, LOOK * 4).await, "its neighbours are nobody's business");
+    }
 }

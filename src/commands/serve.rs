@@ -28,7 +28,7 @@ use crate::stage::{Stage, StageError, Staging};
 pub(super) async fn run(cx: &Context, args: &ServeArgs) -> Result<Exit, Failure> {
     let overrides = overrides(cx, args);
     // Before the file is read: a save from here on is not missed.
-    let watch = reload::watch(cx.config_path());
+    let mut watch = reload::watch(cx.config_path()).await;
     let config = settings::load(cx, &overrides)?;
     let scenarios = replay::read_all(cx, &config, &args.journeys)?;
     if let Some(other) = scenarios.iter().find(|scenario| scenario.dialect.provider() != config.provider) {
