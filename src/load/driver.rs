@@ -308,6 +308,12 @@ impl Driver<'_> {
             self.driven.refused = refused;
         }
         let played = applied.is_some();
+        if let What::Line(place) = item.what {
+            let cue = Cue { due: item.due, journey: item.journey, place };
+            self.script.done(cue, if played { Played::Yes } else { Played::Skipped }, item.due);
+            self.take_cues();
+        }
+        let plays_on = self.script.has(item.journey);
         if let Some(journey) = self.journeys.get_mut(&item.journey) {
             journey.busy = false;
             self.items.extend(journey.blocked.drain(..));
@@ -316,20 +322,17 @@ impl Driver<'_> {
                 for gone in journey.deadlines.drain(..) {
                     self.items.remove(&deadline(item.journey, gone));
                 }
-                // What would happen by itself after the stages are over, and has not begun, is left.
-                let wanted =
-                    |deadline: &&Deadline| deadline.kind != DeadlineKind::RenewalDue || deadline.due <= self.end;
+                // What would happen by itself after the stages are over, and has not begun, is left; unless the journey has
+                // lines to come, which may be the answer to it.
+                let wanted = |deadline: &&Deadline| {
+                    plays_on || deadline.kind != DeadlineKind::RenewalDue || deadline.due <= self.end
+                };
                 journey.deadlines = applied.journey.deadlines.iter().filter(wanted).copied().collect();
                 self.items.extend(journey.deadlines.iter().map(|of| deadline(item.journey, *of)));
             }
         }
-        if let What::Line(place) = item.what {
-            let cue = Cue { due: item.due, journey: item.journey, place };
-            self.script.done(cue, if played { Played::Yes } else { Played::Skipped }, item.due);
-            self.take_cues();
-        }
         let over = |journey: &Journey| !journey.busy && journey.deadlines.is_empty() && journey.blocked.is_empty();
-        if !self.script.has(item.journey) && self.journeys.get(&item.journey).is_some_and(over) {
+        if !plays_on && self.journeys.get(&item.journey).is_some_and(over) {
             self.journeys.remove(&item.journey);
         }
     }

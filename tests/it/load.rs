@@ -175,6 +175,43 @@ checks = ["lost == 0", "undelivered == 0", "delivered > 900", "exhausted == 0"]
 }
 
 #[test]
+fn a_renewal_that_a_line_waits_for_comes_even_after_the_last_arrival() {
+    let dir = tempfile::tempdir().expect("a directory");
+    configured(dir.path(), "");
+    let story = r#"
+format = 1
+name = "renewed"
+seed = 5
+clock = { mode = "leap", start = 2026-01-01T00:00:00Z }
+[population]
+journeys = 20
+spacing = "even"
+arrive = [{ for = "30d", rate = 0.00001 }]
+[journey]
+flow = "renewing"
+steps = [
+  { do = "start" },
+  { do = "submit_step", step = "1" },
+  { do = "wait", for = "70d" },
+  { do = "submit_step", step = "1" },
+]
+[[flow]]
+id = "renewing"
+steps = [{ id = "1", type = "Document" }]
+processing = "90s"
+decision = "Complete"
+renewal = { step = "1", criteria = "Document Expired", after = "60d", grace = "30d" }
+"#;
+    std::fs::write(dir.path().join("renewed.journey.toml"), story).expect("a file");
+    let sink = Sink::statuses(&[200]);
+    let report = report(&load(dir.path(), &format!("renewed.journey.toml --to {}", sink.url("/"))).with_code(0));
+    adds_up(&report, &sink);
+    // Each once: the next ones, which no line waits for, are left.
+    assert_eq!(report.types["Verification Update Required"].attempts, 20);
+    assert_eq!(report.types["Updated Journey"].attempts, 20);
+}
+
+#[test]
 fn thresholds_decide_the_exit_and_a_run_that_goes_wrong_is_ended() {
     let dir = tempfile::tempdir().expect("a directory");
     configured(dir.path(), "");
