@@ -71,7 +71,9 @@ impl SpanDraw {
 #[error("{0}")]
 pub struct SpanError(String);
 
-/// Reads a fixed span: `90s`, `5m`, `1h 30m`, `30d`; `0` and `0s` are none.
+/// Reads a fixed span: `90s`, `5m`, `1h 30m`, `30d`; `0` and `0s` are none. Months and years, which differ in length, are
+/// refused: as fixed spans they would not end on the day that is meant (a year of 365.25 days ends at six in the morning),
+/// and `1M` beside `1m` is a slip of the finger.
 ///
 /// # Errors
 /// [`SpanError`] names what is wrong and an example.
@@ -88,29 +90,48 @@ pub fn parse_span(text: &str) -> Result<Duration, SpanError> {
         };
         SpanError(hint)
     })?;
+    if let Some(unit) = text.split(|c: char| !c.is_ascii_alphabetic()).find(|word| DIFFERING.contains(word)) {
+        let hint = format!("{unit:?} differs in length: write months and years in days, \"30d\" or \"365d\"");
+        return Err(SpanError(format!("{text:?} is not a fixed duration: {hint}")));
+    }
     if span > LONGEST_SPAN {
         return Err(SpanError(format!("{text:?} is longer than a thousand years")));
     }
     Ok(span)
 }
 
+/// The units of `humantime` that have no one length.
+const DIFFERING: [&str; 8] = ["M", "month", "months", "y", "yr", "yrs", "year", "years"];
+
 /// Writes a span the way [`parse_span`] reads it, shortest form.
 pub fn show_span(span: Duration) -> String {
-    let nanos = span.as_nanos();
-    for (unit, size) in [
+    const UNITS: [(&str, u128); 7] = [
         ("d", 86_400_000_000_000),
         ("h", 3_600_000_000_000),
         ("m", 60_000_000_000),
         ("s", 1_000_000_000),
         ("ms", 1_000_000),
-    ] {
+        ("us", 1_000),
+        ("ns", 1),
+    ];
+    let nanos = span.as_nanos();
+    if nanos == 0 {
+        return "0s".to_owned();
+    }
+    for (unit, size) in &UNITS[..5] {
         // Milliseconds of centuries are more than what reads them back can count in nanoseconds.
-        let readable = unit != "ms" || nanos <= u128::from(u64::MAX);
-        if nanos > 0 && nanos.is_multiple_of(size) && readable {
+        let readable = *unit != "ms" || nanos <= u128::from(u64::MAX);
+        if nanos.is_multiple_of(*size) && readable {
             return format!("{}{unit}", nanos / size);
         }
     }
-    if nanos == 0 { "0s".to_owned() } else { humantime::format_duration(span).to_string() }
+    let mut left = nanos;
+    let parts = UNITS.iter().filter_map(|(unit, size)| {
+        let count = left / size;
+        left %= size;
+        (count > 0).then(|| format!("{count}{unit}"))
+    });
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 impl FromStr for SpanDraw {
@@ -222,12 +243,13 @@ mod tests {
             let span: SpanDraw = text.parse().expect(text);
             assert_eq!(span.to_string(), text);
         }
-        for text in ["1ns", "999us", "1500ms", "2d", "1000000ns"] {
+        for text in ["1ns", "999us", "1500ms", "2d", "1000000ns", "366d 1us", "1s 234ms 567us"] {
             let span = parse_span(text).expect(text);
             assert_eq!(parse_span(&show_span(span)), Ok(span), "{text}");
         }
         let long = LONGEST_SPAN - Duration::from_millis(60);
         assert_eq!(parse_span(&show_span(long)), Ok(long), "{}", show_span(long));
+        assert_eq!(show_span(Duration::from_nanos(366 * 86_400_000_000_000 + 1_002)), "366d 1us 2ns", "no months");
         assert_eq!("1h 30m".parse::<SpanDraw>().expect("two units").to_string(), "90m");
         assert_eq!(parse_span("0").expect("none"), Duration::ZERO);
     }
@@ -243,11 +265,16 @@ mod tests {
             "lognormal(5s, 99)",
             "exp(5s, 1m)",
             "uniform(1s, 2s",
-            "2000y",
+            "800000d",
+            "1y",
+            "1d 3months",
         ] {
             let error = text.parse::<SpanDraw>().expect_err(text);
             assert!(error.to_string().contains(text.split(['(', ',']).next().unwrap_or(text)), "{text}: {error}");
         }
+        assert!("uniform(30d, 1M)".parse::<SpanDraw>().is_err(), "a month is not taken in a draw either");
+        let year = parse_span("1y").expect_err("of 365.25 days").to_string();
+        assert!(year.contains("\"365d\""), "{year}");
     }
 
     #[test]

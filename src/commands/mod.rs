@@ -35,6 +35,7 @@ mod send;
 mod serve;
 mod signals;
 mod tail;
+mod variables;
 mod webhooks;
 
 use std::ffi::OsString;
@@ -90,6 +91,9 @@ pub fn run(cli: Cli) -> Exit {
     descriptors::raise();
     let out = Out::std(global.output, global.color);
     let cx = Context { config: global.config, data_dir: global.data_dir, out, blanks };
+    for said in variables::misspelt(&cx) {
+        cx.out.talk(&said);
+    }
     let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let ended = runtime.block_on(carry_out(&cx, &command));

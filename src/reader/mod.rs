@@ -23,7 +23,7 @@ mod value;
 
 pub use complaint::{Complaint, Complaints, Style};
 pub use nearest::nearest;
-pub use read::{Overrides, Reading, Source};
+pub use read::{ENV_PREFIX, Overrides, Reading, Source};
 pub use schema::schema;
 pub use section::{Extra, Item, Origin, Section, Value};
 pub use shown::{Shown, shown};

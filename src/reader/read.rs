@@ -93,7 +93,7 @@ impl<'a> Reading<'a> {
             Ok(root) => Some(self.table(table, root.get_ref(), Some(0..0), Some(""))),
             Err(error) => {
                 let span = error.span().unwrap_or(0..0);
-                let help = syntax_help(error.message());
+                let help = syntax_help(error.message(), text.split_at_checked(span.start).unwrap_or_default());
                 self.complain(Some(span), format!("this is not TOML: {}", error.message()), help);
                 self.secrets = likely_secrets(text);
                 None
@@ -284,8 +284,11 @@ fn home_of(key: &str, root: &'static Table, here: &Table) -> Option<String> {
 }
 
 /// What to look for, in the words of someone who does not know TOML's grammar.
-fn syntax_help(message: &str) -> Option<String> {
-    let help = if message.contains("duplicate key") {
+fn syntax_help(message: &str, (before, behind): (&str, &str)) -> Option<String> {
+    let rest = behind.lines().next().unwrap_or_default().trim_start();
+    let help = if before.trim_end_matches([' ', '\t']).ends_with('=') && (rest.is_empty() || rest.starts_with('#')) {
+        "nothing stands behind the =: add the value, or put a # before the line"
+    } else if message.contains("duplicate key") {
         "a key can stand only once in its table: remove one of the two"
     } else if message.contains("string") {
         "a text begins and ends with a quote, on one line"

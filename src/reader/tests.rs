@@ -83,6 +83,10 @@ fn all_complaints_come_at_once_each_at_its_place() {
 #[test]
 fn what_is_no_toml_is_one_complaint_with_its_place() {
     insta::assert_snapshot!(lines("[server]\nlisten = \"a\nseed = 1\n"), @r#"x.toml:2:12: this is not TOML: invalid basic string, expected `"`; a text begins and ends with a quote, on one line"#);
+    for line in ["seed =", "seed = ", "seed =  # later"] {
+        let said = lines(&format!("{line}\n[server]\n"));
+        assert!(said.contains("x.toml:1:") && said.contains("nothing stands behind the ="), "{said}");
+    }
     assert!(lines("seed = 1\nseed = 2\n").contains(":2:1: this is not TOML: duplicate key"));
 }
 
