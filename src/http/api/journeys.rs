@@ -71,15 +71,16 @@ pub(super) async fn start(State(app): State<Arc<App>>, Whole(body): Whole) -> Re
     let mut members = object(&body)?;
     let request = request_digest(b"start", &members);
     let key = text(&mut members, "key")?;
-    let flow = text(&mut members, "flow")?
-        .ok_or_else(|| Problem::bad_request("missing_key", "\"flow\" is missing: the id of a [[flow]]"))?;
-    let reference_no = text(&mut members, "reference_no")?.ok_or_else(|| {
-        Problem::bad_request("missing_key", "\"reference_no\" is missing: your own id for the subject")
-    })?;
+    let (flow, reference_no) = (text(&mut members, "flow")?, text(&mut members, "reference_no")?);
     let environment = text(&mut members, "environment")?
         .map(|word| word.parse().map_err(|e: String| Problem::bad_request("bad_value", e)))
         .transpose()?;
+    // First what is there, then what is not: `reference` would look like no reference at all.
     nothing_else(&members, &KNOWN)?;
+    let missing = |what: &str| Problem::bad_request("missing_key", what);
+    let flow = flow.ok_or_else(|| missing("\"flow\" is missing: the id of a [[flow]]"))?;
+    let reference_no =
+        reference_no.ok_or_else(|| missing("\"reference_no\" is missing: your own id for the subject"))?;
     let scope = environment.unwrap_or(app.environment);
     let keyed = key.map(|key| Keyed { key: format!("start/{scope}/{key}"), request, answer: answer_start });
     let opening = provider::opening(&*app.flow(&flow)?);

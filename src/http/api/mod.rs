@@ -45,6 +45,7 @@ use crate::http::access::Access;
 use crate::http::dashboard;
 use crate::http::problem::Problem;
 use crate::outbox::Page;
+use crate::reader::nearest;
 
 /// On every answer of this API that is no problem, with the server's version: by it a client knows whom it talks to.
 pub const SIGNATURE: HeaderName = HeaderName::from_static("understudy-version");
@@ -187,7 +188,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let uri: Uri = format!("/?{}", given.join("&")).parse().map_err(|error: InvalidUri| bad(error.to_string()))?;
         axum::extract::Query::<T>::try_from_uri(&uri)
             .map(|query| Query(query.0))
-            .map_err(|error| bad(error.body_text()))
+            .map_err(|error| bad(error.source().map_or_else(|| error.body_text(), ToString::to_string)))
     }
 }
 
@@ -251,7 +252,10 @@ fn nothing_else(members: &serde_json::Map<String, Value>, known: &[&str]) -> Res
     match members.keys().next() {
         None => Ok(()),
         Some(key) => {
-            Err(Problem::bad_request("unknown_key", format!("unknown key {key:?}; known are {}", known.join(", "))))
+            let near = nearest(key, known.iter().copied()).map(|near| format!(" (is {near:?} meant?)"));
+            let known = known.join(", ");
+            let detail = format!("unknown key {key:?}{}; known are {known}", near.unwrap_or_default());
+            Err(Problem::bad_request("unknown_key", detail))
         }
     }
 }

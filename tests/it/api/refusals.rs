@@ -23,6 +23,7 @@ fn d5_what_is_refused_says_why_and_creates_nothing() {
         (journeys, r#"{"flow":"onboarding"}"#, 400, "missing_key", "reference_no"),
         (journeys, r#"{"flow":"onboardin","reference_no":"A"}"#, 404, "unknown_flow", "onboarding"),
         (journeys, r#"{"flow":"onboarding","reference_no":"A","flwo":1}"#, 400, "unknown_key", "flwo"),
+        (journeys, r#"{"flow":"onboarding","reference":"A"}"#, 400, "unknown_key", "is \"reference_no\" meant?"),
         (journeys, r#"{"flow":"onboarding","reference_no":7}"#, 400, "bad_value", "reference_no"),
         (journeys, r#"{"flow":"onboarding","reference_no":"A","environment":"prod"}"#, 400, "bad_value", "sandbox"),
         (journeys, r#"{"flow":"onboarding","reference_no":""}"#, 400, "invalid_reference", "reference"),
