@@ -9,7 +9,7 @@ use super::text::clean;
 use super::{Context, settings};
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::reader::{ENV_PREFIX, nearest};
+use crate::reader::{ENV_PREFIX, Source, nearest};
 
 /// A line for each `UNDERSTUDY_*` of the environment that nothing asks for and that is spelt nearly like one that is asked
 /// for. Others are left alone: clusters give every process variables named after the services beside it.
@@ -39,17 +39,23 @@ fn lines(set: &BTreeSet<String>, known: &BTreeSet<String>) -> Vec<String> {
 fn known(cx: &Context) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     of_commands(&Cli::command(), &mut known);
+    // A document that is no TOML asks for nothing, and keys are keys without one as well.
+    of_configuration(cx, Source { name: "nothing", text: "" }, &mut known);
     if let Ok(document) = settings::document(cx) {
-        let asked = RefCell::new(BTreeSet::new());
-        let env = |name: &str| {
-            asked.borrow_mut().insert(name.to_owned());
-            settings::env(name)
-        };
-        // What is wrong with it is said by whoever needs it.
-        let _ = Config::load(document.source(), &settings::overrides(cx), &env);
-        known.append(&mut asked.into_inner());
+        of_configuration(cx, document.source(), &mut known);
     }
     known
+}
+
+fn of_configuration(cx: &Context, source: Source<'_>, known: &mut BTreeSet<String>) {
+    let asked = RefCell::new(BTreeSet::new());
+    let env = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        settings::env(name)
+    };
+    // What is wrong with it is said by whoever needs it.
+    let _ = Config::load(source, &settings::overrides(cx), &env);
+    known.append(&mut asked.into_inner());
 }
 
 fn of_commands(command: &clap::Command, known: &mut BTreeSet<String>) {
@@ -62,6 +68,9 @@ fn of_commands(command: &clap::Command, known: &mut BTreeSet<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Output;
+    use crate::commands::Out;
+    use crate::secret::Blanks;
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| format!("{ENV_PREFIX}{name}")).collect()
@@ -79,9 +88,24 @@ mod tests {
     }
 
     #[test]
-    fn every_key_and_every_option_is_known() {
-        let mut known = BTreeSet::new();
-        of_commands(&Cli::command(), &mut known);
-        assert!(known.contains("UNDERSTUDY_LISTEN") && known.contains("UNDERSTUDY_SEED"), "{known:?}");
+    fn every_key_and_every_option_is_known_whatever_the_configuration_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = dir.path().join("webhooks.toml");
+        let cx = Context {
+            config: Some(config.clone()),
+            data_dir: None,
+            out: Out::to(Output::Text, Box::new(std::io::sink()), Box::new(std::io::sink())),
+            blanks: Blanks::default(),
+        };
+        for text in [None, Some("no TOML"), Some("[server]\ntoken = \"env:UNDERSTUDY_OF_MINE\"\n")] {
+            if let Some(text) = text {
+                std::fs::write(&config, text).expect("a file");
+            }
+            let known = known(&cx);
+            for name in ["LISTEN", "SEED", "SERVER_LISTEN", "SERVER_TOKEN", "CLOCK_RATE", "DELIVERY_TIMEOUT"] {
+                assert!(known.contains(&format!("{ENV_PREFIX}{name}")), "{name}, {text:?}: {known:?}");
+            }
+            assert_eq!(known.contains("UNDERSTUDY_OF_MINE"), text.is_some_and(|text| text.contains("OF_MINE")));
+        }
     }
 }

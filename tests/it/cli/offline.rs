@@ -30,6 +30,17 @@ fn the_shipped_configuration_is_in_order_and_shown_with_origins() {
 }
 
 #[test]
+fn a_misspelt_variable_is_told_and_holds_nothing_up() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = understudy(dir.path());
+    command.args(["config", "show"]).env("UNDERSTUDY_SERVER_GRASE", "3s").env("UNDERSTUDY_SERVICE_PORT", "tcp");
+    let shown = Program::start(command).end().with_code(0);
+    assert!(shown.stdout.contains("grace = \"10s\""), "{}", shown.stdout);
+    let warnings: Vec<&str> = shown.stderr.lines().filter(|line| line.starts_with("warning")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("UNDERSTUDY_SERVER_GRACE"), "{}", shown.stderr);
+}
+
+#[test]
 fn a_wrong_configuration_is_told_whole_with_places_and_nearest_keys() {
     let dir = tempfile::tempdir().expect("a directory");
     let text = "provider = \"idwise\"\n[server]\nlisten = \"127.0.0.1:0\"\ngrce = \"10s\"\n[delivery]\ntimeout = \"fast\"\n\n[[webhook]]\nname = \"a\"\ntypes = [\"Finished Jorney\"]\nurl = \"http://127.0.0.1:1/\"\n";
