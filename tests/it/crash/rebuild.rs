@@ -38,7 +38,7 @@ const HOOK: &str = "all";
 /// So many notes are in every store: more than are copied at a time.
 const NOTES: usize = 120;
 /// A tree is written anew about once a second.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
+const WRITTEN_WITHIN: Duration = Duration::from_secs(180);
 /// From the first sight of a second tree to the end of the first: some of it passes before a kill.
 const WRITING: u64 = 40_000;
 /// So often the power goes in one life of a disk that forgets.
