@@ -16,6 +16,7 @@ pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod sink;
 pub(crate) mod smtp;
+pub(crate) mod starved;
 pub(crate) mod steps;
 pub(crate) mod stream;
 pub(crate) mod terminal;

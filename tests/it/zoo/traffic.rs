@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use understudy::clock::Stopwatch;
+use understudy::clock::Timestamp;
 
 use crate::support::arrivals::Arrivals;
 use crate::support::server::{DEADLINE, Server};
 use crate::support::sink::{Answer, Received, Sink};
+use crate::support::starved::{Starved, wall};
 use crate::support::steps::does;
 
 /// Between the starts of two journeys.
@@ -22,8 +23,7 @@ const EVENTS: usize = 4;
 pub(super) struct Healthy {
     sink: Sink,
     /// Each event's id, and when it came.
-    arrived: Arc<Arrivals<(String, Duration)>>,
-    watch: Stopwatch,
+    arrived: Arc<Arrivals<(String, Timestamp)>>,
 }
 
 impl Healthy {
@@ -39,16 +39,15 @@ impl Healthy {
     }
 
     fn answering(answer: Answer) -> Healthy {
-        let watch = Stopwatch::start();
         let arrived = Arc::new(Arrivals::new());
         let noted = Arc::clone(&arrived);
         let sink = Sink::start(move |request: &Received| {
             let body: Value = serde_json::from_slice(&request.body).expect("a body is JSON");
             let id = body["body"]["eventId"].as_str().expect("a body has its event's id").to_owned();
-            noted.push(|_| (id, watch.elapsed()));
+            noted.push(|_| (id, wall()));
             answer.clone()
         });
-        Healthy { sink, arrived, watch }
+        Healthy { sink, arrived }
     }
 
     /// Where it takes the events of steady traffic.
@@ -62,30 +61,31 @@ impl Healthy {
     }
 
     /// Plays so many journeys at an even pace, waits until all of their events are here, and gives how late the
-    /// receiver had each: from the moment in which the caller was told that it is durable.
+    /// receiver had each: from the moment in which the caller was told that it is durable, but for when the machine stood still.
     pub(super) fn lateness(&self, server: &Server, environment: &str, journeys: usize) -> Lateness {
         let before = self.arrived.all().len();
         let mut owed = Vec::with_capacity(journeys * EVENTS);
-        let start = self.watch.elapsed();
+        let (starved, start) = (Starved::watch(server.pid()), wall());
         for n in 0..journeys {
             let planned = start + PACE * u32::try_from(n).expect("few journeys");
             // Traffic has a pace of its own; who is behind goes on at once.
-            std::thread::sleep(planned.saturating_sub(self.watch.elapsed()));
-            self.journey(server, environment, &mut owed);
+            std::thread::sleep(planned.since(wall()));
+            Healthy::journey(server, environment, &mut owed);
         }
         let arrived = self.arrived.await_count(before + owed.len(), DEADLINE).unwrap_or_else(|arrived| arrived);
         assert_eq!(arrived.len() - before, owed.len(), "all that is owed, once");
-        let arrived: BTreeMap<String, Duration> = arrived.into_iter().collect();
-        let mut late: Vec<Duration> = owed
-            .iter()
-            .map(|(id, acked)| arrived.get(id).unwrap_or_else(|| panic!("{id} came")).saturating_sub(*acked))
-            .collect();
+        let arrived: BTreeMap<String, Timestamp> = arrived.into_iter().collect();
+        let late = |(id, acked): &(String, Timestamp)| {
+            let came = *arrived.get(id).unwrap_or_else(|| panic!("{id} came"));
+            came.since(*acked).saturating_sub(starved.stood_still(*acked, came))
+        };
+        let mut late: Vec<Duration> = owed.iter().map(late).collect();
         late.sort_unstable();
         Lateness(late)
     }
 
     /// A journey that passes: each event's id, and when its caller knew of it.
-    fn journey(&self, server: &Server, environment: &str, owed: &mut Vec<(String, Duration)>) {
+    fn journey(server: &Server, environment: &str, owed: &mut Vec<(String, Timestamp)>) {
         let asked = json!({ "flow": "onboarding", "reference_no": "ZOO", "environment": environment });
         let started = server.post("/api/v1/journeys", &asked);
         assert_eq!(started.status, 201, "{}", started.text());
@@ -96,7 +96,7 @@ impl Healthy {
             json!({ "do": "finish_processing", "decision": "Complete" }),
         ] {
             let events = does(server, &journey, &stimulus);
-            let acked = self.watch.elapsed();
+            let acked = wall();
             owed.extend(events.iter().map(|event| (event["id"].as_str().expect("an id").to_owned(), acked)));
         }
     }
