@@ -214,7 +214,8 @@ fn lines_over_time<const N: usize>(
 /// The room that every plot leaves for its labels.
 fn chart<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
     let mut chart = ChartBuilder::on(area);
-    chart.margin(8).x_label_area_size(40).y_label_area_size(64);
+    // To the right, half of the last second's label stands beyond the plot.
+    chart.margin(8).margin_right(24).x_label_area_size(40).y_label_area_size(64);
     chart
 }
 

@@ -98,6 +98,29 @@ fn hashes_are_pinned_and_tell_kinds_apart() {
 }
 
 #[test]
+fn a_frame_has_its_own_keys_and_no_other_whatever_hashes_alike() {
+    let attempt = Attempt {
+        n: 1,
+        started_at: Timestamp::from_micros(6),
+        finished_at: Timestamp::from_micros(7),
+        outcome: Default::default(),
+    };
+    let frame = Frame::Attempt {
+        delivery: DeliveryId(4),
+        origin: Place::new(2, 9),
+        state: DeliveryState::Delivered,
+        attempts: 1,
+        due_at: Timestamp::from_micros(6),
+        attempt,
+        previous: Place::new(2, 9),
+    };
+    assert!(frame.has_key(FrameKey::Delivery(DeliveryId(4))));
+    for other in [FrameKey::Delivery(DeliveryId(5)), FrameKey::EventNumber(4), FrameKey::Mail(4)] {
+        assert!(!frame.has_key(other), "{other:?}");
+    }
+}
+
+#[test]
 fn keys_sort_as_their_numbers_do_and_read_back() {
     let row = |lane, due, serial| Lease { lane, due: Timestamp::from_micros(due), serial };
     let rows = [row(1, -5, 9), row(1, -4, 0), row(1, 0, 3), row(1, 256, 1), row(1, 256, 256), row(2, -9, 0)];
