@@ -276,16 +276,10 @@ pub async fn start_in(parts: Parts, world: World) -> Result<Running, BootError> 
     running.own("retention", async move { keeper.expire_history(stop).await.map_err(Fatal::Outbox) });
     let stop = running.stop.stop_claiming.clone();
     running.own("store watch", async move {
-        let mut changed = app.outbox.changed();
-        loop {
-            if let Some(reason) = app.outbox.broken() {
-                return Err(Fatal::Outbox(OutboxError::Broken(reason)));
-            }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(()),
-                seen = changed.changed() => if seen.is_err() { return Ok(()) },
-            }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(()),
+            reason = app.outbox.breaks() => Err(Fatal::Outbox(OutboxError::Broken(reason))),
         }
     });
     Ok(running)

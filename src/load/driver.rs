@@ -12,7 +12,9 @@
 //! script says however busy the machine is, and lateness shows where it belongs, in the figures.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -41,6 +43,9 @@ const ON_DISK: usize = 256;
 
 /// And where nothing waits.
 const IN_MEMORY: usize = 64;
+
+/// So many lines are played before whatever else there is to do gets its turn.
+const IN_A_ROW: usize = 64;
 
 /// On a clock that leaps so many deliveries may be owed, of those that may be under way at once, before it waits for them.
 /// Bounded: what is owed beyond a lane's memory would be read back.
@@ -151,6 +156,7 @@ pub async fn drive(run: Drive) -> Result<Driven, LineError> {
         tasks: JoinSet::new(),
         driven: Driven::default(),
         leaps: 0,
+        in_a_row: 0,
         alarm: Alarm::start().map_err(|error| OutboxError::Broken(format!("no thread for the alarm: {error}")))?,
     };
     driver.go().await?;
@@ -174,6 +180,8 @@ struct Driver<'a> {
     /// So many leaps until the outbox is asked again.
     leaps: u64,
     alarm: Alarm,
+    /// Lines that were played since others had their turn.
+    in_a_row: usize,
 }
 
 impl Driver<'_> {
@@ -205,7 +213,7 @@ impl Driver<'_> {
                             self.join(number, at, now);
                             arrival = self.next_arrival();
                         }
-                        None => self.play_next(),
+                        None => self.play_next().await?,
                     }
                     continue;
                 }
@@ -249,13 +257,13 @@ impl Driver<'_> {
         }
     }
 
-    /// Starts the first item's task, or keeps it for when its journey is free.
-    fn play_next(&mut self) {
-        let Some(item) = self.items.pop_first() else { return };
-        let Some(journey) = self.journeys.get_mut(&item.journey) else { return };
+    /// Plays the first item, or keeps it for when its journey is free. What has to wait for something gets a task.
+    async fn play_next(&mut self) -> Result<(), LineError> {
+        let Some(item) = self.items.pop_first() else { return Ok(()) };
+        let Some(journey) = self.journeys.get_mut(&item.journey) else { return Ok(()) };
         if journey.busy {
             journey.blocked.push(item);
-            return;
+            return Ok(());
         }
         journey.busy = true;
         let (app, scenario, meter) = (self.run.app.clone(), self.run.scenario.clone(), self.run.meter.clone());
@@ -272,7 +280,19 @@ impl Driver<'_> {
             What::Deadline(_) => (Vec::new(), None),
         };
         // Boxed, as it is large, and tokio would move it from place to place.
-        self.tasks.spawn(Box::pin(async move { carry_out(&app, &scenario, &meter, item, id, &scripted, draw).await }));
+        let mut line = Box::pin(async move { carry_out(&app, &scenario, &meter, item, id, &scripted, draw).await });
+        match poll_fn(|cx| Poll::Ready(line.as_mut().poll(cx))).await {
+            Poll::Ready(ended) => self.ended(ended?),
+            Poll::Pending => {
+                self.tasks.spawn(line);
+            }
+        }
+        self.in_a_row += 1;
+        if self.in_a_row == IN_A_ROW {
+            self.in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     /// Waits until there may be more to do than there was when `changed` was last looked at.
@@ -291,12 +311,13 @@ impl Driver<'_> {
         if let Some(reason) = app.outbox.broken() {
             return Err(OutboxError::Broken(reason).into());
         }
-        match ended {
-            Some(Ok(ended)) => self.ended(ended?),
-            Some(Err(error)) => {
-                return Err(OutboxError::Broken(format!("a line's task died: {}", ending(&error))).into());
-            }
-            None => {}
+        // Whatever else has ended by now, too: a look at all that may happen costs more than what has.
+        let mut next = ended;
+        while let Some(ended) = next {
+            let ended =
+                ended.map_err(|error| OutboxError::Broken(format!("a line's task died: {}", ending(&error))))?;
+            self.ended(ended?);
+            next = self.tasks.try_join_next();
         }
         Ok(())
     }

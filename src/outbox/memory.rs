@@ -3,6 +3,7 @@
 //! One mutex, ordered maps, no disk: a process that ends loses all of it, and nothing is ever dropped while it
 //! runs. The state and its rules are in `memory/state.rs`; here is only the trait.
 
+mod numbered;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,7 +45,10 @@ impl MemoryOutbox {
     }
 
     fn tell(&self) {
-        self.changed.send_modify(|n| *n += 1);
+        // Whoever begins to listen now has yet to look, and finds what was done before this.
+        if self.changed.receiver_count() > 0 {
+            self.changed.send_modify(|n| *n += 1);
+        }
     }
 
     /// Claims and tells of it, if there was anything to claim.
@@ -217,5 +221,9 @@ impl Outbox for MemoryOutbox {
 
     fn broken(&self) -> Option<String> {
         None
+    }
+
+    fn breaks(&self) -> BoxFuture<'_, String> {
+        Box::pin(std::future::pending())
     }
 }

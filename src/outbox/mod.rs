@@ -229,4 +229,20 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
 
     /// The reason, once the store is broken.
     fn broken(&self) -> Option<String>;
+
+    /// Completes with the reason once the store is broken, and never while all is well.
+    fn breaks(&self) -> BoxFuture<'_, String> {
+        Box::pin(async {
+            let mut changed = self.changed();
+            loop {
+                changed.mark_unchanged();
+                if let Some(reason) = self.broken() {
+                    return reason;
+                }
+                if changed.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        })
+    }
 }

@@ -323,4 +323,8 @@ impl Outbox for SledOutbox {
     fn broken(&self) -> Option<String> {
         self.core.broken.get().cloned()
     }
+
+    fn breaks(&self) -> BoxFuture<'_, String> {
+        Box::pin(async { self.core.broken.wait().await.clone() })
+    }
 }

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 
+use super::numbered::Numbered;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
-use crate::message::{Attempt, Delivery, DeliveryState, DueDeadline, Mail, Message};
+use crate::message::{Attempt, DeliveryState, DueDeadline, Mail, Message};
 use crate::outbox::queue::{Baggage, NoMore, Op, Queue};
 use crate::outbox::{
     Claim, Commit, Committed, DigestEntry, DueDeadlineRow, DueDelivery, DueMail, Lease, NewDelivery, NewKey, Note,
@@ -36,12 +38,23 @@ impl Baggage for Row {
 }
 
 #[derive(Debug)]
+struct StoredJourney {
+    journey: Arc<Journey>,
+    /// Its events in their order: sequence and number.
+    events: Vec<(u64, u64)>,
+}
+
+/// What is a delivery's own; the rest of it is its event's.
+#[derive(Debug)]
 struct StoredDelivery {
-    delivery: Delivery,
-    tries: Vec<Attempt>,
     event: u64,
     lane: u32,
+    form: u8,
     ordered: bool,
+    state: DeliveryState,
+    due_at: Timestamp,
+    resend_of: Option<DeliveryId>,
+    tries: Vec<Attempt>,
 }
 
 #[derive(Debug)]
@@ -57,16 +70,15 @@ struct Digest {
     entries: Vec<DigestEntry>,
 }
 
-/// Everything. Maps are ordered: two runs that do the same answer the same.
+/// Everything. What is told in an order lies in one: two runs that do the same answer the same.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    journeys: BTreeMap<u64, Arc<Journey>>,
-    journey_numbers: BTreeMap<JourneyId, u64>,
+    journeys: FxHashMap<JourneyId, StoredJourney>,
+    journey_ids: BTreeMap<u64, JourneyId>,
     given_numbers: u64,
-    events: BTreeMap<u64, StoredEvent>,
-    event_numbers: BTreeMap<EventId, u64>,
-    journey_events: BTreeMap<(JourneyId, u64), u64>,
-    deliveries: BTreeMap<u64, StoredDelivery>,
+    events: Numbered<StoredEvent>,
+    event_numbers: FxHashMap<EventId, u64>,
+    deliveries: Numbered<StoredDelivery>,
     /// The ordered deliveries of a journey at an endpoint that are not terminal: the first has a row, the others
     /// are parked.
     queues: BTreeMap<(u32, JourneyId), VecDeque<u64>>,
@@ -98,17 +110,15 @@ impl State {
             });
         }
         let journey = commit.journey;
-        let stored = self.journey_numbers.get(&journey.id).and_then(|number| self.journeys.get(number));
+        let stored = self.journeys.get(&journey.id).map(|stored| &stored.journey);
         if stored.map(|stored| stored.version) != commit.expected_version
-            || (stored.is_none() && self.journeys.contains_key(&journey.number))
+            || (stored.is_none() && self.journey_ids.contains_key(&journey.number))
         {
             return Err(OutboxError::Conflict);
         }
         let old = stored.map(|stored| rules::deadline_rows(stored)).unwrap_or_default();
         self.put_deadlines(&journey, &old, commit.fired);
-        self.journey_numbers.insert(journey.id, journey.number);
-        self.given_numbers = self.given_numbers.max(journey.number);
-        self.journeys.insert(journey.number, journey);
+        self.keep_journey(journey);
         if let Some(key) = commit.key {
             self.keys.insert(key.key.clone(), key);
         }
@@ -121,6 +131,17 @@ impl State {
             self.accept(message.message, &message.to, &mut committed.deliveries);
         }
         Ok(committed)
+    }
+
+    fn keep_journey(&mut self, journey: Arc<Journey>) {
+        self.given_numbers = self.given_numbers.max(journey.number);
+        match self.journeys.get_mut(&journey.id) {
+            Some(stored) => stored.journey = journey,
+            None => {
+                self.journey_ids.insert(journey.number, journey.id);
+                self.journeys.insert(journey.id, StoredJourney { journey, events: Vec::new() });
+            }
+        }
     }
 
     pub(super) fn note(&mut self, note: Note) {
@@ -144,31 +165,37 @@ impl State {
     }
 
     fn accept(&mut self, message: Message, to: &[NewDelivery], ids: &mut Vec<DeliveryId>) {
-        let event = self.events.len() as u64 + 1;
-        let mut deliveries = Vec::new();
+        let event = self.events.len() + 1;
+        let journey = message.journey_id;
+        self.event_numbers.insert(message.event_id, event);
+        if let Some(stored) = journey.and_then(|journey| self.journeys.get_mut(&journey)) {
+            stored.events.push((message.sequence, event));
+        }
+        let mut deliveries = Vec::with_capacity(to.len());
         for new in to {
-            let id = self.deliveries.len() as u64 + 1;
-            let lane = self.lane(&new.webhook);
-            let formed = message.in_form(new.form);
-            let delivery = rules::new_delivery(DeliveryId(id), &formed, new.form, &new.webhook, new.due_at);
-            // Only a journey's deliveries have an order to keep.
-            let ordered = new.ordered && message.journey_id.is_some();
-            self.add_delivery(StoredDelivery { delivery, tries: Vec::new(), event, lane, ordered });
-            deliveries.push(DeliveryId(id));
+            let delivery = StoredDelivery {
+                event,
+                lane: self.lane(&new.webhook),
+                form: new.form,
+                // Only a journey's deliveries have an order to keep.
+                ordered: new.ordered && journey.is_some(),
+                state: DeliveryState::Waiting,
+                due_at: new.due_at,
+                resend_of: None,
+                tries: Vec::new(),
+            };
+            deliveries.push(self.add_delivery(delivery, journey));
         }
         ids.extend(&deliveries);
-        self.event_numbers.insert(message.event_id, event);
-        if let Some(journey) = message.journey_id {
-            self.journey_events.insert((journey, message.sequence), event);
-        }
-        self.events.insert(event, StoredEvent { message, deliveries });
+        self.events.push(StoredEvent { message, deliveries });
     }
 
-    fn add_delivery(&mut self, stored: StoredDelivery) {
-        let id = stored.delivery.id.0;
-        let lane = stored.lane;
-        let parked = match stored.delivery.journey_id {
-            Some(journey) if stored.ordered => {
+    /// Adds a delivery about `journey`.
+    fn add_delivery(&mut self, stored: StoredDelivery, journey: Option<JourneyId>) -> DeliveryId {
+        let (lane, due, ordered) = (stored.lane, stored.due_at, stored.ordered);
+        let id = self.deliveries.push(stored);
+        let parked = match journey {
+            Some(journey) if ordered => {
                 let queue = self.queues.entry((lane, journey)).or_default();
                 queue.push_back(id);
                 queue.len() > 1
@@ -178,9 +205,9 @@ impl State {
         if parked {
             self.queue.apply(Op::Park(lane));
         } else {
-            self.put_row(Lease { lane, due: stored.delivery.due_at, serial: id }, Row::Delivery(id));
+            self.put_row(Lease { lane, due, serial: id }, Row::Delivery(id));
         }
-        self.deliveries.insert(id, stored);
+        DeliveryId(id)
     }
 
     fn lane(&mut self, webhook: &Arc<str>) -> u32 {
@@ -227,13 +254,13 @@ impl State {
         let lane = self.lane_numbers.get(webhook).copied();
         let Claim { rows, next_due } = self.claim(lane.into_iter(), now, limit);
         let rows = rows.into_iter().filter_map(|(lease, _)| {
-            let stored = self.deliveries.get(&lease.serial)?;
+            let stored = self.deliveries.get(lease.serial)?;
             Some(DueDelivery {
                 lease,
-                id: stored.delivery.id,
+                id: DeliveryId(lease.serial),
                 due_at: lease.due,
-                attempts: stored.delivery.attempts,
-                message: self.events.get(&stored.event)?.message.in_form(stored.delivery.form),
+                attempts: stored.tries.len() as u32,
+                message: self.events.get(stored.event)?.message.in_form(stored.form),
             })
         });
         Claim { rows: rows.collect(), next_due }
@@ -273,19 +300,25 @@ impl State {
         if !old.state.is_terminal() {
             return Err(rules::not_terminal(of, old.state));
         }
-        let stored = self.deliveries.get(&of.0).ok_or_else(|| rules::unknown_delivery(of))?;
-        let (event, lane) = (stored.event, stored.lane);
-        let id = DeliveryId(self.deliveries.len() as u64 + 1);
-        if let Some(event) = self.events.get_mut(&event) {
-            event.deliveries.push(id);
-        }
-        self.add_delivery(StoredDelivery {
-            delivery: rules::resend(id, &old, now),
-            tries: Vec::new(),
+        let (event, lane) = self
+            .deliveries
+            .get(of.0)
+            .map(|stored| (stored.event, stored.lane))
+            .ok_or_else(|| rules::unknown_delivery(of))?;
+        let again = StoredDelivery {
             event,
             lane,
+            form: old.form,
             ordered: false,
-        });
+            state: DeliveryState::Waiting,
+            due_at: now,
+            resend_of: Some(of),
+            tries: Vec::new(),
+        };
+        let id = self.add_delivery(again, old.journey_id);
+        if let Some(event) = self.events.get_mut(event) {
+            event.deliveries.push(id);
+        }
         self.saw(now);
         Ok(id)
     }
@@ -295,9 +328,9 @@ impl State {
         if delivery.state != DeliveryState::Waiting {
             return Err(rules::not_waiting(id, delivery.state));
         }
-        if let Some(stored) = self.deliveries.get(&id.0) {
+        if let Some(stored) = self.deliveries.get(id.0) {
             // A parked one has no row; removing nothing is right then.
-            self.remove_row(Lease { lane: stored.lane, due: stored.delivery.due_at, serial: id.0 });
+            self.remove_row(Lease { lane: stored.lane, due: stored.due_at, serial: id.0 });
         }
         self.end_delivery(id.0, DeliveryState::Cancelled);
         self.saw(now);

@@ -9,11 +9,11 @@ use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{SetOnce, watch};
 
 use super::failure::Failure;
 use super::files::{self, TreeFiles};
@@ -113,7 +113,7 @@ fn assemble(dir: &Path, settings: &SledSettings, lock: File) -> Result<Opened, F
         recent: RwLock::new(Recent::new(shared::RECENT)),
         shared: Mutex::new(Recent::new(shared::SHARED)),
         changed: watch::Sender::new(0),
-        broken: OnceLock::new(),
+        broken: SetOnce::new(),
         given: AtomicU64::new(meta.journey_numbers),
         // Whatever was reserved may have been given: the first batch reserves more.
         reserved: AtomicU64::new(meta.journey_numbers),

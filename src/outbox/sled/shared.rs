@@ -1,9 +1,9 @@
 //! What the writer shares with the callers: the table, the archive, what is known in memory, and whether all is well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tokio::sync::watch;
+use tokio::sync::{SetOnce, watch};
 
 use super::live::{Hot, Live};
 use super::recent::Recent;
@@ -33,7 +33,7 @@ pub(super) struct Core {
     /// Messages that were read for one endpoint and that others are owed as well, in a form of theirs.
     pub(super) shared: Mutex<Recent<(Place, u8), Message>>,
     pub(super) changed: watch::Sender<u64>,
-    pub(super) broken: OnceLock<String>,
+    pub(super) broken: SetOnce<String>,
     /// The last journey number that was given.
     pub(super) given: AtomicU64,
     /// Numbers up to this one may be given: the store remembers them as given.
@@ -57,7 +57,10 @@ impl Core {
     }
 
     pub(super) fn tell(&self) {
-        self.changed.send_modify(|n| *n += 1);
+        // Whoever begins to listen now has yet to look, and finds what was done before this.
+        if self.changed.receiver_count() > 0 {
+            self.changed.send_modify(|n| *n += 1);
+        }
     }
 
     /// Nothing is written from here on.

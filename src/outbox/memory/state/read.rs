@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{State, StoredDelivery};
+use super::{State, StoredDelivery, StoredEvent};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
 use crate::message::{Attempt, Delivery, DeliveryState, Mail, MailState};
@@ -28,6 +28,12 @@ fn page<T>(items: impl Iterator<Item = (u64, T)>, limit: usize) -> Page<T> {
     page
 }
 
+impl StoredEvent {
+    fn record(&self) -> EventRecord {
+        EventRecord { message: self.message.clone(), deliveries: self.deliveries.clone() }
+    }
+}
+
 impl State {
     pub(in crate::outbox) fn next_journey_number(&mut self) -> u64 {
         self.given_numbers += 1;
@@ -43,7 +49,7 @@ impl State {
     }
 
     pub(in crate::outbox) fn journey(&self, id: JourneyId) -> Option<Arc<Journey>> {
-        self.journeys.get(self.journey_numbers.get(&id)?).cloned()
+        Some(self.journeys.get(&id)?.journey.clone())
     }
 
     pub(in crate::outbox) fn journey_by_reference(
@@ -51,10 +57,16 @@ impl State {
         reference_no: &str,
         environment: Option<Environment>,
     ) -> Option<Arc<Journey>> {
-        let of_it = |journey: &&Arc<Journey>| {
+        let of_it = |journey: &Arc<Journey>| {
             journey.reference_no == reference_no && environment.is_none_or(|wanted| journey.environment == wanted)
         };
-        self.journeys.values().rev().find(of_it).cloned()
+        self.newest_journeys(u64::MAX).map(|(_, journey)| journey).find(|journey| of_it(journey)).cloned()
+    }
+
+    /// Those up to number `newest`, the last first.
+    fn newest_journeys(&self, newest: u64) -> impl Iterator<Item = (u64, &Arc<Journey>)> {
+        let ids = self.journey_ids.range(..=newest).rev();
+        ids.filter_map(|(number, id)| Some((*number, &self.journeys.get(id)?.journey)))
     }
 
     pub(in crate::outbox) fn notes(&self, prefix: &str) -> Vec<(String, Bytes)> {
@@ -67,17 +79,12 @@ impl State {
             query.reference_no.as_ref().is_none_or(|reference| *reference == journey.reference_no)
                 && query.state.as_ref().is_none_or(|state| provider::view(journey).state == *state)
         };
-        let from = self.journeys.range(..=cursor.unwrap_or(u64::MAX)).rev();
-        page(from.filter(|(_, journey)| wanted(journey)).map(|(number, journey)| (*number, (**journey).clone())), limit)
+        let from = self.newest_journeys(cursor.unwrap_or(u64::MAX));
+        page(from.filter(|(_, journey)| wanted(journey)).map(|(number, journey)| (number, (**journey).clone())), limit)
     }
 
     pub(in crate::outbox) fn event(&self, id: EventId) -> Option<EventRecord> {
-        self.event_numbers.get(&id).and_then(|number| self.event_record(*number))
-    }
-
-    fn event_record(&self, number: u64) -> Option<EventRecord> {
-        let event = self.events.get(&number)?;
-        Some(EventRecord { message: event.message.clone(), deliveries: event.deliveries.clone() })
+        Some(self.events.get(*self.event_numbers.get(&id)?)?.record())
     }
 
     pub(in crate::outbox) fn events(
@@ -86,31 +93,36 @@ impl State {
         cursor: Option<u64>,
         limit: usize,
     ) -> Page<EventRecord> {
-        let record = |number: &u64| self.event_record(*number);
         match journey {
             Some(id) => {
-                let of_it = self.journey_events.range((id, cursor.unwrap_or(0))..=(id, u64::MAX));
-                page(of_it.filter_map(|((_, sequence), number)| Some((*sequence, record(number)?))), limit)
+                let of_it = self.journeys.get(&id).map_or(&[][..], |stored| &stored.events);
+                let from = &of_it[of_it.partition_point(|(sequence, _)| *sequence < cursor.unwrap_or(0))..];
+                page(from.iter().filter_map(|(sequence, n)| Some((*sequence, self.events.get(*n)?.record()))), limit)
             }
             None => {
-                let newest = self.events.keys().rev().skip_while(|number| **number > cursor.unwrap_or(u64::MAX));
-                page(newest.filter_map(|number| Some((*number, record(number)?))), limit)
+                let newest = self.events.back_from(cursor.unwrap_or(u64::MAX));
+                page(newest.map(|(number, event)| (number, event.record())), limit)
             }
         }
     }
 
-    fn shown(&self, stored: &StoredDelivery) -> Delivery {
-        let mut delivery = stored.delivery.clone();
-        let row = Lease { lane: stored.lane, due: delivery.due_at, serial: delivery.id.0 };
-        if delivery.state == DeliveryState::Waiting && self.queue.is_leased(row) {
-            delivery.state = DeliveryState::InFlight;
-        }
-        delivery
+    /// A delivery as it is shown.
+    fn shown(&self, id: u64, stored: &StoredDelivery) -> Option<Delivery> {
+        let row = Lease { lane: stored.lane, due: stored.due_at, serial: id };
+        let leased = stored.state == DeliveryState::Waiting && self.queue.is_leased(row);
+        let message = self.events.get(stored.event)?.message.in_form(stored.form);
+        let webhook = &self.lanes[(stored.lane - rules::FIRST_WEBHOOK_LANE) as usize];
+        Some(Delivery {
+            state: if leased { DeliveryState::InFlight } else { stored.state },
+            attempts: stored.tries.len() as u32,
+            resend_of: stored.resend_of,
+            ..rules::new_delivery(DeliveryId(id), &message, stored.form, webhook, stored.due_at)
+        })
     }
 
     pub(in crate::outbox) fn delivery(&self, id: DeliveryId) -> Option<(Delivery, Vec<Attempt>)> {
-        let stored = self.deliveries.get(&id.0)?;
-        Some((self.shown(stored), stored.tries.clone()))
+        let stored = self.deliveries.get(id.0)?;
+        Some((self.shown(id.0, stored)?, stored.tries.clone()))
     }
 
     pub(in crate::outbox) fn deliveries(
@@ -119,8 +131,8 @@ impl State {
         cursor: Option<u64>,
         limit: usize,
     ) -> Page<Delivery> {
-        let from = self.deliveries.range(..=cursor.unwrap_or(u64::MAX)).rev();
-        let shown = from.map(|(id, stored)| (*id, self.shown(stored)));
+        let from = self.deliveries.back_from(cursor.unwrap_or(u64::MAX));
+        let shown = from.filter_map(|(id, stored)| Some((id, self.shown(id, stored)?)));
         page(shown.filter(|(_, delivery)| rules::wanted(query, delivery)), limit)
     }
 
@@ -144,11 +156,11 @@ impl State {
         let mails_in_flight = self.mails_leased.len() as u64;
         let [delivered, exhausted, cancelled] = self.ended;
         let [sent, failed, kept] = self.mails_ended;
-        let accepted = self.deliveries.len() as u64;
+        let accepted = self.deliveries.len();
         let mails = self.mails.len() as u64;
         Ledger {
             journeys: self.journeys.len() as u64,
-            events: self.events.len() as u64,
+            events: self.events.len(),
             deliveries: DeliveryCounts {
                 accepted,
                 waiting: accepted - delivered - exhausted - cancelled - in_flight,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Digest, Row, State};
 use crate::clock::Timestamp;
-use crate::ids::MailId;
+use crate::ids::{DeliveryId, MailId};
 use crate::message::{Attempt, DeliveryState, MailState, Verdict};
 use crate::outbox::queue::Op;
 use crate::outbox::{DIGEST_MAX, DigestEntry, Lease, MailVerdict, NewMail, Settlement, rules};
@@ -35,12 +35,13 @@ impl State {
     fn settle_attempt(&mut self, id: u64, attempt: Attempt, verdict: Verdict, notice: Option<Duration>) {
         self.saw(attempt.finished_at);
         self.attempts += 1;
-        let Some(stored) = self.deliveries.get_mut(&id) else { return };
-        stored.delivery.attempts += 1;
+        let Some(stored) = self.deliveries.get_mut(id) else { return };
         let lane = stored.lane;
+        // Most need one: room for more would be most of what memory holds.
+        stored.tries.reserve_exact(1);
         match verdict {
             Verdict::RetryAt(due) => {
-                stored.delivery.due_at = due;
+                stored.due_at = due;
                 stored.tries.push(attempt);
                 self.put_row(Lease { lane, due, serial: id }, Row::Delivery(id));
             }
@@ -49,11 +50,12 @@ impl State {
                 self.end_delivery(id, DeliveryState::Delivered);
             }
             Verdict::Exhausted => {
-                let entry = rules::digest_entry(&stored.delivery, &attempt);
                 stored.tries.push(attempt);
                 self.end_delivery(id, DeliveryState::Exhausted);
-                if let Some(window) = notice {
-                    self.join_digest(lane, entry, window);
+                if let (Some(window), Some((delivery, tries))) = (notice, self.delivery(DeliveryId(id)))
+                    && let Some(last) = tries.last()
+                {
+                    self.join_digest(lane, rules::digest_entry(&delivery, last), window);
                 }
             }
         }
@@ -61,16 +63,20 @@ impl State {
 
     /// Makes a delivery terminal; its row is gone already. An ordered one lets the next of its journey go.
     pub(super) fn end_delivery(&mut self, id: u64, state: DeliveryState) {
-        let Some(stored) = self.deliveries.get_mut(&id) else { return };
-        stored.delivery.state = state;
+        let Some(stored) = self.deliveries.get_mut(id) else { return };
+        stored.state = state;
         let slot = match state {
             DeliveryState::Delivered => 0,
             DeliveryState::Exhausted => 1,
             _ => 2,
         };
         self.ended[slot] += 1;
-        let (Some(journey), true) = (stored.delivery.journey_id, stored.ordered) else { return };
-        let place = (stored.lane, journey);
+        if !stored.ordered {
+            return;
+        }
+        let (lane, event) = (stored.lane, stored.event);
+        let Some(journey) = self.events.get(event).and_then(|event| event.message.journey_id) else { return };
+        let place = (lane, journey);
         let Some(queue) = self.queues.get_mut(&place) else { return };
         let was_first = queue.front() == Some(&id);
         queue.retain(|queued| *queued != id);
@@ -79,14 +85,15 @@ impl State {
                 self.queues.remove(&place);
             }
             Some(next) if was_first => {
-                if let Some(next) = self.deliveries.get(next) {
-                    let row = Lease { lane: place.0, due: next.delivery.due_at, serial: next.delivery.id.0 };
-                    self.queue.apply(Op::Unpark(place.0));
+                let serial = *next;
+                if let Some(next) = self.deliveries.get(serial) {
+                    let row = Lease { lane, due: next.due_at, serial };
+                    self.queue.apply(Op::Unpark(lane));
                     self.put_row(row, Row::Delivery(row.serial));
                 }
             }
             // It was parked.
-            Some(_) => self.queue.apply(Op::Unpark(place.0)),
+            Some(_) => self.queue.apply(Op::Unpark(lane)),
         }
     }
 
