@@ -190,11 +190,23 @@ const LONGEST_NAP: Duration = Duration::from_secs(20);
 /// A wall clock that is ahead of ours by more than this was stepped, or the machine slept: we follow it.
 const WALL_STEP: Duration = Duration::from_secs(2);
 
+/// The wall clock is looked at no more often than this: the time is asked many times for each delivery.
+const WALL_LOOK: Duration = Duration::from_millis(10);
+
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
     mode: ClockMode,
     at: Timestamp,
     real: Instant,
+    /// So long after `real` the wall clock is looked at again.
+    look: Duration,
+}
+
+impl Anchor {
+    /// From this instant on.
+    fn new(mode: ClockMode, at: Timestamp) -> Self {
+        Anchor { mode, at, real: real_now(), look: Duration::ZERO }
+    }
 }
 
 /// The one implementation of [`Clock`]: real, scaled or manual, and switchable while it runs.
@@ -210,7 +222,7 @@ impl ProviderClock {
     /// A clock in `mode` that starts at `start`; without `start` it starts at the wall clock's instant.
     pub fn new(mode: ClockMode, start: Option<Timestamp>) -> Self {
         let at = start.unwrap_or_else(wall_now);
-        let anchor = Mutex::new(Anchor { mode, at, real: real_now() });
+        let anchor = Mutex::new(Anchor::new(mode, at));
         ProviderClock { anchor, changed: watch::Sender::new(0), moved: Notify::new() }
     }
 
@@ -222,7 +234,7 @@ impl ProviderClock {
     /// Changes how the clock runs, from this instant on.
     pub fn set_mode(&self, mode: ClockMode) {
         let mut anchor = self.lock();
-        *anchor = Anchor { mode, at: read(&mut anchor), real: real_now() };
+        *anchor = Anchor::new(mode, read(&mut anchor));
         drop(anchor);
         self.tell();
     }
@@ -237,8 +249,7 @@ impl ProviderClock {
         if to < now {
             return Err(ClockWentBack { now, asked: to });
         }
-        anchor.at = to;
-        anchor.real = real_now();
+        *anchor = Anchor::new(anchor.mode, to);
         drop(anchor);
         self.tell();
         Ok(())
@@ -299,17 +310,22 @@ impl Clock for ProviderClock {
 /// Reads the clock. In real mode a wall clock that has run ahead is followed; one that was set back is not, so
 /// that time never goes back and no retry is held up by it.
 fn read(anchor: &mut Anchor) -> Timestamp {
-    let elapsed = anchor.real.elapsed();
     match anchor.mode {
         ClockMode::Manual => anchor.at,
         ClockMode::Scaled { rate } => {
-            anchor.at + Duration::try_from_secs_f64(elapsed.as_secs_f64() * rate).unwrap_or(Duration::MAX)
+            let elapsed = anchor.real.elapsed().as_secs_f64();
+            anchor.at + Duration::try_from_secs_f64(elapsed * rate).unwrap_or(Duration::MAX)
         }
         ClockMode::Real => {
+            let elapsed = anchor.real.elapsed();
             let now = anchor.at + elapsed;
+            if elapsed < anchor.look {
+                return now;
+            }
+            anchor.look = elapsed + WALL_LOOK;
             let wall = wall_now();
             if wall.since(now) > WALL_STEP {
-                *anchor = Anchor { mode: anchor.mode, at: wall, real: real_now() };
+                *anchor = Anchor::new(anchor.mode, wall);
                 return wall;
             }
             now
@@ -394,7 +410,7 @@ mod tests {
     fn a_wall_clock_that_is_stepped_ahead_is_followed_and_one_that_is_set_back_is_not() {
         let hours = |n| Duration::from_secs(3_600 * n);
         let check = |n: u64, at: Timestamp, follows: bool| {
-            let mut anchor = Anchor { mode: ClockMode::Real, at, real: real_now() };
+            let mut anchor = Anchor::new(ClockMode::Real, at);
             let (before, seen) = (wall_now(), read(&mut anchor));
             assert_eq!(seen >= before && seen.since(before) < hours(1), follows, "{n} hours: {at} became {seen}");
             assert!(seen >= at && read(&mut anchor) >= seen, "{n} hours: time never goes back");
@@ -404,6 +420,17 @@ mod tests {
             check(n, wall_now().minus(hours(n)), true);
             check(n, wall_now() + hours(n) + hours(1), false);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_of_the_wall_clock_is_noticed_after_a_while() {
+        let mut anchor = Anchor::new(ClockMode::Real, wall_now());
+        let began = read(&mut anchor);
+        // As if the wall had gone on for an hour since it was looked at.
+        anchor.at = anchor.at.minus(Duration::from_secs(3_600));
+        assert!(began.since(read(&mut anchor)) > Duration::from_secs(3_000), "it was looked at just now");
+        tokio::time::advance(WALL_LOOK).await;
+        assert!(read(&mut anchor) >= began);
     }
 
     #[test]

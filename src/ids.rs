@@ -59,6 +59,16 @@ impl JourneyId {
     fn drawn(seed: Seed, kind: &[u8], place: &[u8]) -> Self {
         JourneyId(seed.bytes(&[kind, place]))
     }
+
+    /// Gives its text, in one piece and without a formatter: it stands in every body.
+    fn with_text<T>(self, of: impl FnOnce(&str) -> T) -> T {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 24];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        of(std::str::from_utf8(&text).unwrap_or_default())
+    }
 }
 
 /// Six bytes as a number.
@@ -68,13 +78,7 @@ fn six(bytes: Option<&[u8; 6]>) -> u64 {
 
 impl fmt::Display for JourneyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        // In one piece: it stands in every body.
-        let mut text = [0; 24];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-        }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -115,6 +119,11 @@ impl EventId {
         EventId::drawn(seed, &[b"by-hand", &n.to_le_bytes()])
     }
 
+    /// Gives its text, as [`JourneyId::with_text`] does.
+    fn with_text<T>(self, of: impl FnOnce(&str) -> T) -> T {
+        of(uuid::Uuid::from_bytes(self.0).hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))
+    }
+
     fn drawn(seed: Seed, place: &[&[u8]]) -> Self {
         EventId(uuid::Builder::from_random_bytes(seed.bytes(place)).into_uuid().into_bytes())
     }
@@ -122,7 +131,7 @@ impl EventId {
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        uuid::Uuid::from_bytes(self.0).hyphenated().fmt(f)
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -146,6 +155,12 @@ macro_rules! serial {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u64);
+
+        impl $name {
+            fn with_text<T>(self, of: impl FnOnce(&str) -> T) -> T {
+                of(&self.to_string())
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -191,7 +206,11 @@ macro_rules! serde_as_text_or_bytes {
     ($name:ident, $raw:ty) => {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+                if serializer.is_human_readable() {
+                    self.with_text(|text| serializer.serialize_str(text))
+                } else {
+                    self.0.serialize(serializer)
+                }
             }
         }
 

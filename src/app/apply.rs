@@ -243,24 +243,19 @@ impl App {
     fn messages(&self, journey: &Journey, first: u64, events: &[Event], now: Timestamp) -> Vec<NewMessage> {
         let mut messages = Vec::with_capacity(events.len());
         for event in events {
-            let sequence = first + messages.len() as u64;
-            let event_id = EventId::mint(self.seed, journey.id, sequence);
-            messages.extend(self.message(journey, event, event_id, sequence, now));
+            messages.extend(self.message(journey, event, first + messages.len() as u64, now));
         }
         messages
     }
 
-    fn message(
-        &self,
-        journey: &Journey,
-        event: &Event,
-        event_id: EventId,
-        sequence: u64,
-        now: Timestamp,
-    ) -> Option<NewMessage> {
+    fn message(&self, journey: &Journey, event: &Event, sequence: u64, now: Timestamp) -> Option<NewMessage> {
         let spoken_here = self.endpoints.spoken();
         let others = spoken_here.iter().copied().filter(|dialect| *dialect != self.dialect);
-        let dialects = std::iter::once(self.dialect).chain(others);
+        let mut dialects =
+            std::iter::once(self.dialect).chain(others).filter(|d| provider::may_tell(event, *d)).peekable();
+        // Before there is an id for it: there are many of these.
+        dialects.peek()?;
+        let event_id = EventId::mint(self.seed, journey.id, sequence);
         let spoken: Vec<(Dialect, Rendered)> =
             dialects.filter_map(|d| Some((d, provider::render(event, event_id, journey, d)?))).collect();
         let mut to = Vec::new();

@@ -2,7 +2,6 @@
 //!
 //! Called by `apply.rs` alone, which has decided everything by then.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -58,8 +57,10 @@ impl App {
         self.see_through(async move {
             let _turn = turn;
             let due = commit.now;
-            let lanes: BTreeSet<Arc<str>> =
+            let mut lanes: Vec<Arc<str>> =
                 commit.messages.iter().flat_map(|new| new.to.iter().map(|to| to.webhook.clone())).collect();
+            lanes.sort_unstable();
+            lanes.dedup();
             let writing = Stopwatch::start();
             let committed = scribe.outbox.commit(commit).await;
             scribe.tally.commit.saw(writing.elapsed());

@@ -161,8 +161,8 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
     let started_at = bench.clock.now();
     let outcome = read(bench.transport.send(endpoint, &due.message).await, endpoint);
     let finished_at = bench.clock.now();
-    let mut draw = bench.seed.draw(&[b"jitter", &due.message.event_id.0, endpoint.name.as_bytes(), &n.to_le_bytes()]);
-    let verdict = endpoint.retry.verdict(n, &outcome, endpoint.success, finished_at, &mut draw);
+    let draw = || bench.seed.draw(&[b"jitter", &due.message.event_id.0, endpoint.name.as_bytes(), &n.to_le_bytes()]);
+    let verdict = endpoint.retry.verdict(n, &outcome, endpoint.success, finished_at, draw);
     log(endpoint, &due, n, &outcome, verdict);
     count(&bench.tally, endpoint, &due, &outcome, verdict, finished_at);
     let notice = (verdict == Verdict::Exhausted && !endpoint.error_emails.is_empty()).then_some(bench.digest);

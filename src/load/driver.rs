@@ -60,6 +60,10 @@ const LONGEST: Duration = Duration::from_millis(500);
 const LEAPS: u64 = 128;
 const PER_LEAP: u64 = 8;
 
+/// So long it waits for deliveries before it looks again whether it may leap. It is not told of each: that would cost as much
+/// as the delivery.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// How time passes in a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pacing {
@@ -189,10 +193,7 @@ impl Driver<'_> {
         let running = Stopwatch::start();
         let mut arrival = self.next_arrival();
         let mut arriving = true;
-        let mut changed = self.run.app.outbox.changed();
         loop {
-            // Before the first look: what changes between that and the wait ends the wait.
-            changed.mark_unchanged();
             let mut now = self.run.app.now();
             if arriving && (arrival.is_none() || self.run.stop.is_cancelled()) {
                 (arriving, arrival) = (false, None);
@@ -221,7 +222,7 @@ impl Driver<'_> {
             if next.is_none() && self.tasks.is_empty() {
                 break;
             }
-            self.wait(next, &mut changed).await?;
+            self.wait(next).await?;
         }
         self.drain().await?;
         self.driven.took = running.elapsed();
@@ -295,8 +296,8 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Waits until there may be more to do than there was when `changed` was last looked at.
-    async fn wait(&mut self, next: Option<Timestamp>, changed: &mut watch::Receiver<u64>) -> Result<(), LineError> {
+    /// Waits until there may be more to do.
+    async fn wait(&mut self, next: Option<Timestamp>) -> Result<(), LineError> {
         let app = self.run.app.clone();
         let room = self.tasks.len() < self.at_once;
         let leaps = self.run.pacing == Pacing::Leaps;
@@ -304,7 +305,7 @@ impl Driver<'_> {
         let ended = tokio::select! {
             ended = self.tasks.join_next(), if !self.tasks.is_empty() => ended,
             () = self.alarm.ring_in(until.unwrap_or(LONGEST)), if room && next.is_some() && !leaps => None,
-            _ = changed.changed(), if leaps && room => None,
+            () = real_sleep(LOOK_AGAIN), if leaps && room && next.is_some() => None,
             () = self.run.stop.cancelled(), if !self.run.stop.is_cancelled() => None,
             _ = self.run.control.changed() => None,
         };

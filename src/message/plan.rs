@@ -154,7 +154,7 @@ mod tests {
                 before = attempt.starts;
                 now = now + longest.mul_f64(*share).min(longest);
                 let outcome = Outcome::failed(ErrorClass::Timeout, "slow");
-                match retry.verdict(attempt.n, &outcome, Success::Only200, now, &mut draw) {
+                match retry.verdict(attempt.n, &outcome, Success::Only200, now, || &mut draw) {
                     Verdict::RetryAt(at) => now = at,
                     Verdict::Exhausted => prop_assert_eq!(attempt.n, retry.attempts()),
                     Verdict::Delivered => prop_assert!(false, "no answer is no delivery"),

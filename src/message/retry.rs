@@ -1,5 +1,6 @@
 //! When a failed delivery is tried again, and when it is given up.
 
+use std::borrow::BorrowMut;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -63,13 +64,20 @@ impl RetryPolicy {
     }
 
     /// What attempt `n` (from 1), which ended at `now` with `outcome`, means. The status head decides; trouble
-    /// after a good head is a note.
-    pub fn verdict(&self, n: u32, outcome: &Outcome, success: Success, now: Timestamp, draw: &mut Draw) -> Verdict {
+    /// after a good head is a note. The chance of its jitter is asked only where there is some.
+    pub fn verdict<D: BorrowMut<Draw>>(
+        &self,
+        n: u32,
+        outcome: &Outcome,
+        success: Success,
+        now: Timestamp,
+        draw: impl FnOnce() -> D,
+    ) -> Verdict {
         if outcome.status.is_some_and(|status| success.holds(status)) {
             return Verdict::Delivered;
         }
         match self.gaps.get(n.saturating_sub(1) as usize) {
-            Some(gap) => Verdict::RetryAt(now + draw.jitter(*gap, self.jitter)),
+            Some(gap) => Verdict::RetryAt(now + draw().borrow_mut().jitter(*gap, self.jitter)),
             None => Verdict::Exhausted,
         }
     }
@@ -96,7 +104,7 @@ mod tests {
         let now = Timestamp::from_micros(0);
         let mut draw = Seed(0).draw(&[]);
         let mut check = |n, outcome: &Outcome, verdict| {
-            assert_eq!(policy.verdict(n, outcome, Success::Only200, now, &mut draw), verdict, "attempt {n}");
+            assert_eq!(policy.verdict(n, outcome, Success::Only200, now, || &mut draw), verdict, "attempt {n}");
         };
         assert_eq!(policy.attempts(), 4);
         check(1, &answered(500), Verdict::RetryAt(now + minutes(5)));
@@ -134,7 +142,7 @@ mod tests {
 
     fn gap_after(policy: &RetryPolicy, n: u32, now: Timestamp, seed: u64) -> Option<Duration> {
         let mut draw = Seed(seed).draw(&[b"retry", &n.to_le_bytes()]);
-        match policy.verdict(n, &answered(500), Success::Any2xx, now, &mut draw) {
+        match policy.verdict(n, &answered(500), Success::Any2xx, now, || &mut draw) {
             Verdict::RetryAt(at) => {
                 assert!(at >= now, "attempt {} is before the end of attempt {n}", n + 1);
                 Some(at.since(now))

@@ -303,6 +303,15 @@ pub fn deadline_stimulus(journey: &Journey, kind: DeadlineKind) -> Stimulus {
     }
 }
 
+/// Whether a dialect may have such an event. Where not, [`render`] gives nothing; this costs less.
+pub fn may_tell(event: &Event, dialect: Dialect) -> bool {
+    match (event, dialect) {
+        (Event::Idwise(event), Dialect::Idwise(idwise::Dialect::Current)) => event.kind().is_some(),
+        (Event::Idwise(_), Dialect::Idwise(_)) | (Event::Qoreid(_), Dialect::Qoreid(_)) => true,
+        (Event::Idwise(_), Dialect::Qoreid(_)) | (Event::Qoreid(_), Dialect::Idwise(_)) => false,
+    }
+}
+
 /// The exact bytes of an event's body in a dialect; `None` where that era has no such event. Rendered once; every
 /// attempt sends the same.
 pub fn render(event: &Event, id: EventId, journey: &Journey, dialect: Dialect) -> Option<Rendered> {

@@ -34,7 +34,7 @@ fn answered(n: u32, value: &str) {
         let response = ResponseSeen { status, headers, ..ResponseSeen::default() };
         let plain = Outcome { status: Some(status), ..Outcome::default() };
         let asking = Outcome { response: Some(response), ..plain.clone() };
-        let verdict = |outcome| policy.verdict(n, outcome, Success::Any2xx, now, &mut Seed(3).draw(&[b"fuzzed"]));
+        let verdict = |outcome| policy.verdict(n, outcome, Success::Any2xx, now, || Seed(3).draw(&[b"fuzzed"]));
         assert_eq!(verdict(&asking), verdict(&plain), "{status}, attempt {n}, Retry-After: {value:?}");
         if let Verdict::RetryAt(at) = verdict(&asking) {
             let (low, high) = jitter_bounds(policy.gaps[n.saturating_sub(1) as usize], policy.jitter);
