@@ -17,8 +17,8 @@
 //!
 //! # What was measured
 //! On two virtual cores, 2026-11, processor time of the whole process per delivery of a journey that is driven in
-//! process (`benches/path.sh` has the rates; instructions per delivery are the steadiest figure: 59,000 in memory,
-//! 101,000 on disk, and beside them 15,000 and 22,000 of the kernel's):
+//! process (`benches/path.sh` has the rates; instructions per delivery are the steadiest figure: 43,000 in memory, and
+//! beside them 15,000 of the kernel's; on disk 101,000 and 22,000 before the last two rows):
 //!
 //! | what was changed, because the profile said so | in memory | on disk |
 //! |---|---|---|
@@ -31,14 +31,18 @@
 //! | a full house looked at every lane for each attempt that ended | 10,000 webhooks: 0.1 of the rate of one to more than it | |
 //! | journeys, types of events, values and what an attempt needs were copied for each step: 133 allocations per delivery, 95 now | 72,000 to 61,000 instructions | 119,000 to 103,000 instructions |
 //! | tasks of 2 KB were moved four times each as they began; they are boxed | 61,000 to 59,000 instructions | 103,000 to 101,000 instructions |
+//! | in memory things lay in ordered maps by ids that are random, and each kept room for more attempts than it needs; they are found by number or by hash. A line that nothing keeps waiting is played without a task, and nobody is woken who does not wait | 37 us to 26, 55,000 to 43,000 instructions | |
+//! | the writer took what there was when its sync was done; those who make more have their turn first (`outbox/sled/writer.rs`) | | a seventh less time |
 //!
 //! What brought nothing: keys that lie in their maps (smallvec), link-time optimisation (`--profile dist`), large pages, and
-//! memory that is never given back. In memory one worker thread has 0.85 of the rate of two, at three quarters of their
+//! memory that is never given back; smaller code (`opt-level = "s"`, a tenth slower), its text on large pages, another allocator
+//! (jemalloc). In memory one worker thread has 0.85 of the rate of two, at three quarters of their
 //! time; a third costs.
 //!
-//! What bounds it, by shares taken before the last two rows: in memory nothing stands out (stimuli and rendering 24 %, HTTP
-//! 20 %, the outbox 17 %, the driver 14 %), but it touches much: 700 lines of memory per delivery that no near cache has,
-//! and two threads that meet on them cost a third more cycles than one. Over HTTP (144,000 instructions per delivery of
+//! What bounds it: in memory nothing stands out (of the instructions stimuli and rendering 34 %, HTTP 14 %, the loop and its
+//! tasks 14 %, the outbox 16 %, the driver's own 15 %; the kernel has 29 % of the time, of which sending is half), but it is
+//! one long way: 1,800 lines of code and 480 of data per delivery that the nearest cache does not have any more, so that an
+//! instruction takes more than a cycle. Over HTTP (144,000 instructions per delivery of
 //! whole journeys) answering stimuli takes 43 %, of which rendering the answers a quarter, the writer 23 %, the tree 7 %;
 //! where every stimulus starts a journey (208,000) sled's inserts for the rows that stay (by number and by reference, and
 //! a deadline) take a quarter.

@@ -4,7 +4,10 @@
 //!   Arrivals ──> journeys ──> items by (due, journey): lines of the script, and the journeys' own deadlines
 //!                                │ pop what is due, unless its journey is busy
 //!                                v
-//!                       up to [`ON_DISK`] tasks ── durable ──> the journey's next items
+//!              played here; in one of up to [`ON_DISK`] tasks once it has to wait
+//!                                │ durable
+//!                                v
+//!                      the journey's next items
 //! ```
 //!
 //! A journey's items are played one after the other in due order; journeys do not wait for each other. What is done counts
@@ -13,26 +16,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
 use crate::app::lines::LineError;
 use crate::clock::{Stopwatch, Timestamp, real_sleep};
 use crate::ids::JourneyId;
 use crate::load::alarm::Alarm;
-use crate::load::arrivals::Arrivals;
 use crate::load::item::{Ended, Item, What, carry_out, deadline, line_of};
-use crate::load::meter::Meter;
+use crate::load::run::{Drive, Driven, Pacing};
 use crate::outbox::OutboxError;
 use crate::provider::{Deadline, DeadlineKind};
-use crate::rng::Seed;
-use crate::scenario::file::{LineKind, Scenario};
+use crate::scenario::file::LineKind;
 use crate::scenario::script::{Cue, Place, Played, Script};
 use crate::secret::ending;
 
@@ -63,68 +60,6 @@ const PER_LEAP: u64 = 8;
 /// So long it waits for deliveries before it looks again whether it may leap. It is not told of each: that would cost as much
 /// as the delivery.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
-
-/// How time passes in a run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pacing {
-    /// At the clock's pace, in provider seconds per real second.
-    Runs(f64),
-    /// As fast as everything is done.
-    Leaps,
-}
-
-/// What is turned while a run goes on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Control {
-    /// The rate of arrivals, of the planned one.
-    pub faster: f64,
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Control { faster: 1.0 }
-    }
-}
-
-/// A run.
-#[derive(Debug)]
-pub struct Drive {
-    /// What is driven. It plays this run alone, in a fresh store, and leaves deadlines to its caller.
-    pub app: Arc<App>,
-    /// What each journey goes through.
-    pub scenario: Arc<Scenario>,
-    /// The seed of the run.
-    pub seed: Seed,
-    /// When journeys arrive.
-    pub arrivals: Arrivals,
-    /// How time passes.
-    pub pacing: Pacing,
-    /// Whether its writes wait for a disk.
-    pub durable: bool,
-    /// Who measures.
-    pub meter: Arc<Meter>,
-    /// What is turned meanwhile.
-    pub control: watch::Receiver<Control>,
-    /// How long, in real time, what is owed may take once all lines are played.
-    pub drain: Duration,
-    /// Ends arrivals; what is under way is drained.
-    pub stop: CancellationToken,
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Driven {
-    /// How much of the planned pace was kept: the plan's real time at the last arrival, of the time it had taken by then.
-    pub kept: f64,
-    /// Journeys that started.
-    pub started: u64,
-    /// Real time from the first arrival's plan to the end of arrivals.
-    pub arriving: Duration,
-    /// Real time of all, draining included.
-    pub took: Duration,
-    /// Why the first line failed that was none of the scenario's business, if one did.
-    pub refused: Option<String>,
-}
 
 /// A journey that is under way.
 #[derive(Debug, Default)]

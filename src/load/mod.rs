@@ -15,9 +15,11 @@ pub mod driver;
 mod item;
 pub mod knee;
 pub mod meter;
+pub mod run;
 pub mod verdict;
 
 pub use arrivals::Arrivals;
-pub use driver::{Control, Drive, Driven, Pacing, drive};
+pub use driver::drive;
 pub use meter::{Meter, Snapshot};
+pub use run::{Control, Drive, Driven, Pacing};
 pub use verdict::{Verdict, judge, recent, set_rates};

@@ -1,7 +1,7 @@
 //! What a run is worth: rates, what was required, and whether we were ourselves in time to say. Pure.
 
-use crate::load::driver::{Driven, Pacing};
 use crate::load::meter::Judging;
+use crate::load::run::{Driven, Pacing};
 use crate::report::{LoadReport, Second};
 use crate::scenario::file::Population;
 use crate::scenario::judge::{Holds, Judged};
