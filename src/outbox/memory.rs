@@ -45,7 +45,7 @@ impl MemoryOutbox {
     }
 
     fn tell(&self) {
-        // Whoever begins to listen now has yet to look, and finds what was done before this.
+        // Whoever begins to listen now has yet to look, and finds what was done before this: both happen under the same lock.
         if self.changed.receiver_count() > 0 {
             self.changed.send_modify(|n| *n += 1);
         }

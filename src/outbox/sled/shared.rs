@@ -57,7 +57,7 @@ impl Core {
     }
 
     pub(super) fn tell(&self) {
-        // Whoever begins to listen now has yet to look, and finds what was done before this.
+        // Whoever begins to listen now has yet to look, and finds what was done before this: both happen under the same lock.
         if self.changed.receiver_count() > 0 {
             self.changed.send_modify(|n| *n += 1);
         }
@@ -73,7 +73,8 @@ impl Core {
         if self.broken.set(why.clone()).is_ok() {
             tracing::error!(error = why, "nothing more is written");
         }
-        self.tell();
+        // To all, and whoever begins to listen at this moment: this is looked at without the lock under which the rest changes.
+        self.changed.send_modify(|n| *n += 1);
     }
 
     pub(super) fn check(&self) -> Result<(), OutboxError> {
