@@ -54,6 +54,14 @@ impl SpanDraw {
         drawn.min(max.unwrap_or(LONGEST_SPAN))
     }
 
+    /// One span, of a place whose chance is its own. Most spans are fixed, and do not ask for it.
+    pub fn draw_once(&self, draw: impl FnOnce() -> Draw) -> Duration {
+        match *self {
+            SpanDraw::Fixed(span) => span.min(LONGEST_SPAN),
+            _ => self.draw(&mut draw()),
+        }
+    }
+
     /// The shortest and the longest span that can be drawn.
     pub fn bounds(&self) -> (Duration, Duration) {
         match *self {

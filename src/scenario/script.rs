@@ -94,7 +94,7 @@ impl<'a> Script<'a> {
         for (n, line) in self.meanwhile.iter().enumerate() {
             let place = Place::Meanwhile(n);
             if self.draw(journey, place, b"share").chance(line.share) {
-                let span = line.at.as_ref().map(|at| at.draw(&mut self.draw(journey, place, b"at")));
+                let span = line.at.as_ref().map(|at| at.draw_once(|| self.draw(journey, place, b"at")));
                 self.schedule(Cue { due: start + span.unwrap_or_default(), journey, place });
             }
         }
@@ -163,9 +163,9 @@ impl<'a> Script<'a> {
         let base = progress.last;
         let Some(line) = self.steps.get(n) else { return };
         let place = Place::Step(n);
-        let after = line.after.draw(&mut self.draw(journey, place, b"after"));
+        let after = line.after.draw_once(|| self.draw(journey, place, b"after"));
         let due = match &line.kind {
-            LineKind::Wait(Wait::For(span)) => base + after + span.draw(&mut self.draw(journey, place, b"wait")),
+            LineKind::Wait(Wait::For(span)) => base + after + span.draw_once(|| self.draw(journey, place, b"wait")),
             LineKind::Wait(Wait::Until(at)) => (base + after).max(*at),
             LineKind::Stimulus(_) => base + after,
         };

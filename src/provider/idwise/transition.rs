@@ -125,7 +125,7 @@ impl Move<'_> {
         self.state.rounds = self.state.rounds.saturating_add(1);
         // A place of its own: the span must not depend on what else this stimulus draws.
         let place: [&[u8]; 3] = [b"processing", &self.journey.number.to_le_bytes(), &self.state.rounds.to_le_bytes()];
-        let drawn = self.flow.processing.draw(&mut self.seed.draw(&place));
+        let drawn = self.flow.processing.draw_once(|| self.seed.draw(&place));
         let span = magic::processing(&self.journey.reference_no, drawn);
         self.set_deadline(DeadlineKind::Processing, self.now + span);
     }

@@ -232,7 +232,7 @@ impl Move<'_, '_, '_> {
     fn processed_at(&self, visit: usize) -> Timestamp {
         // A place of its own: the span must not depend on what else this stimulus draws.
         let place: [&[u8]; 3] = [b"processing", &self.journey.number.to_le_bytes(), &(visit as u64).to_le_bytes()];
-        self.cx.now + self.flow.processing.draw(&mut self.cx.seed.draw(&place))
+        self.cx.now + self.flow.processing.draw_once(|| self.cx.seed.draw(&place))
     }
 
     fn tell(&mut self, kind: Kind) {
