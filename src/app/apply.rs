@@ -296,7 +296,7 @@ fn new_key(keyed: Keyed, journey: &Journey, events: &[Message]) -> NewKey {
 /// A stimulus as people say it: `submit_step 1`.
 fn said(stimulus: &Stimulus) -> String {
     match stimulus.object() {
-        Some(object) => format!("{} {object}", stimulus.name()),
+        Some(object) => [stimulus.name(), " ", &object].concat(),
         None => stimulus.name().to_owned(),
     }
 }

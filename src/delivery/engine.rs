@@ -100,8 +100,8 @@ pub struct Wake {
 #[derive(Debug)]
 pub struct Engine {
     lanes: BTreeMap<LaneKey, Lane<Work>>,
-    /// Lanes to which something happened since the last decision.
-    touched: BTreeSet<LaneKey>,
+    /// Lanes to which something happened since the last decision; some more than once.
+    touched: Vec<LaneKey>,
     /// Leases to give up.
     given_up: Vec<Work>,
     /// A wake-up time came.
@@ -122,7 +122,7 @@ impl Engine {
     pub fn new(global_max: usize) -> Self {
         Engine {
             lanes: BTreeMap::new(),
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
             given_up: Vec::new(),
             woke: false,
             waiting: Waiting::default(),
@@ -175,9 +175,13 @@ impl Engine {
             self.touched.extend(self.waiting.until(now));
             self.touched.extend(self.waiting_real.until(real));
         }
-        for key in std::mem::take(&mut self.touched) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for key in touched.drain(..) {
             self.look_at(&key, now, real, &mut effects);
         }
+        self.touched = touched;
         // Whoever is looked at here and is held up again waits behind the others.
         for _ in 0..self.held_up.len() {
             if self.in_flight >= self.global_max {
@@ -233,8 +237,9 @@ impl Engine {
     fn with(&mut self, key: LaneKey, change: impl FnOnce(&mut Lane<Work>)) {
         if let Some(lane) = self.lanes.get_mut(&key) {
             change(lane);
-            if !self.touched.contains(&key) {
-                self.touched.insert(key);
+            // Much that happens at once happens to one lane.
+            if self.touched.last() != Some(&key) {
+                self.touched.push(key);
             }
         }
     }

@@ -16,11 +16,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::app::App;
 use crate::app::lines::LineError;
 use crate::clock::{Stopwatch, Timestamp, real_sleep};
 use crate::ids::JourneyId;
@@ -29,7 +31,7 @@ use crate::load::item::{Ended, Item, What, carry_out, deadline, line_of};
 use crate::load::run::{Drive, Driven, Pacing};
 use crate::outbox::OutboxError;
 use crate::provider::{Deadline, DeadlineKind};
-use crate::scenario::file::LineKind;
+use crate::scenario::file::{Line, LineKind};
 use crate::scenario::script::{Cue, Place, Played, Script};
 use crate::secret::ending;
 
@@ -81,11 +83,16 @@ pub async fn drive(run: Drive) -> Result<Driven, LineError> {
     let origin = run.app.now();
     let end = origin + run.arrivals.span();
     let at_once = if run.durable { ON_DISK } else { IN_MEMORY };
+    let steps = scenario.steps.iter().enumerate();
+    let speak_for = steps
+        .map(|(n, line)| speaks_for(&run.app, &script, Cue { due: origin, journey: 0, place: Place::Step(n) }, line));
+    let speak_for = speak_for.collect();
     let slots: u64 = run.app.endpoints.all().iter().map(|endpoint| endpoint.max_in_flight as u64).sum();
     let may_be_owed = (slots * OWED).clamp(OWED_AT_LEAST, OWED_AT_MOST);
     let mut driver = Driver {
         run,
         script,
+        speak_for,
         origin,
         end,
         at_once,
@@ -102,9 +109,19 @@ pub async fn drive(run: Drive) -> Result<Driven, LineError> {
     Ok(driver.driven)
 }
 
+/// The deadlines that lines after this one speak for.
+fn speaks_for(app: &App, script: &Script<'_>, cue: Cue, line: &Line) -> Arc<[DeadlineKind]> {
+    match &line.kind {
+        LineKind::Stimulus(stimulus) => app.scripted(script, cue, stimulus).into(),
+        LineKind::Wait(_) => Arc::default(),
+    }
+}
+
 struct Driver<'a> {
     run: Drive,
     script: Script<'a>,
+    /// Of each step, the deadlines that later steps speak for: the same for every journey.
+    speak_for: Vec<Arc<[DeadlineKind]>>,
     origin: Timestamp,
     /// When the stages are over.
     end: Timestamp,
@@ -207,16 +224,20 @@ impl Driver<'_> {
         let (scripted, draw) = match item.what {
             What::Line(place) => {
                 let cue = Cue { due: item.due, journey: item.journey, place };
-                let scripted = match &line_of(&scenario, place).kind {
-                    LineKind::Stimulus(stimulus) => app.scripted(&self.script, cue, stimulus),
-                    LineKind::Wait(_) => Vec::new(),
+                let scripted = match place {
+                    Place::Step(n) => self.speak_for[n].clone(),
+                    // It depends on how far the journey has come.
+                    Place::Meanwhile(_) => speaks_for(&app, &self.script, cue, line_of(&scenario, place)),
                 };
-                (scripted, Some(self.script.choice(cue)))
+                (Some(scripted), Some(self.script.choice(cue)))
             }
-            What::Deadline(_) => (Vec::new(), None),
+            What::Deadline(_) => (None, None),
         };
         // Boxed, as it is large, and tokio would move it from place to place.
-        let mut line = Box::pin(async move { carry_out(&app, &scenario, &meter, item, id, &scripted, draw).await });
+        let mut line = Box::pin(async move {
+            let scripted = scripted.as_deref().unwrap_or_default();
+            carry_out(&app, &scenario, &meter, item, id, scripted, draw).await
+        });
         match poll_fn(|cx| Poll::Ready(line.as_mut().poll(cx))).await {
             Poll::Ready(ended) => self.ended(ended?),
             Poll::Pending => {

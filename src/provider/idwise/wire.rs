@@ -12,6 +12,9 @@ use crate::clock::Timestamp;
 use crate::ids::{EventId, JourneyId};
 use crate::provider::{self, Journey, Rendered};
 
+/// Most bodies have fewer bytes.
+const USUAL: usize = 256;
+
 /// The bytes of an event of `journey`; `None` where the era has no such event.
 pub fn render(event: &Event, id: EventId, journey: &Journey, dialect: Dialect) -> Option<Rendered> {
     let subject = Subject { event_id: id, journey_id: journey.id, reference_no: &journey.reference_no };
@@ -240,7 +243,10 @@ fn current(event: &Event, subject: Subject<'_>) -> Option<Rendered> {
 }
 
 fn to_bytes<B: Serialize>(event: &str, body: B) -> Vec<u8> {
-    serde_json::to_vec(&Envelope { event, body }).expect("strings, integers and lists always become JSON")
+    let mut bytes = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut bytes, &Envelope { event, body })
+        .expect("strings, integers and lists always become JSON");
+    bytes
 }
 
 fn updated_journey<'a>(subject: Subject<'a>, decisions: Decisions, action: &'a Action) -> UpdatedJourney<'a> {
