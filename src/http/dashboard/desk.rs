@@ -54,11 +54,19 @@ impl Desk {
     /// Looks at the ledger whenever something has changed, at most once a second, until stopped. Costs nothing while
     /// nothing happens.
     pub(super) async fn feel_pulse(&self, stop: CancellationToken) {
-        let mut changed = self.app.outbox.changed();
+        let mut known = None;
         loop {
-            self.pulse.note(self.app.outbox.ledger());
+            // Begun before the look, so that nothing is missed between the two.
+            let mut changed = self.app.outbox.changed();
+            let ledger = self.app.outbox.ledger();
+            let is_news = known.replace(ledger) != Some(ledger);
+            if is_news {
+                self.pulse.note(ledger);
+            }
             let quiet = async {
-                let alive = changed.changed().await.is_ok();
+                let alive = is_news || changed.changed().await.is_ok();
+                // An outbox to which nobody listens spares itself telling of each change.
+                drop(changed);
                 real_sleep(EVERY).await;
                 alive
             };
