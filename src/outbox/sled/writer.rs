@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -32,10 +31,6 @@ use crate::provider::Journey;
 pub(super) const QUEUE: usize = 4_096;
 /// The largest batch, in items. Beyond it a batch takes longer and gains nothing.
 const BATCH: usize = 1_024;
-/// After a batch of so many items there are more on their way: whoever makes them has so many turns first, where processors are
-/// scarce, and the next sync is for all of them. Measured on two processors: a seventh less processor time per delivery.
-const MANY: usize = 8;
-const TURNS: usize = 3;
 /// A batch that has so many bytes takes nothing more; the last item may bring as many again.
 const BATCH_BYTES: usize = 8 << 20;
 /// Journey numbers that are reserved ahead; a crash leaves a gap of at most so many.
@@ -106,18 +101,13 @@ impl Writer {
     }
 
     pub(super) fn run(mut self, mut items: mpsc::Receiver<Item>) {
-        let mut last = 0;
         while let Some(first) = items.blocking_recv() {
-            if last >= MANY {
-                (0..TURNS).for_each(|_| thread::yield_now());
-            }
             let mut queued = VecDeque::from([first]);
             while queued.len() < BATCH
                 && let Ok(item) = items.try_recv()
             {
                 queued.push_back(item);
             }
-            last = queued.len();
             while !queued.is_empty() {
                 self.take(&mut queued);
                 self.follower.keep_pace();
