@@ -153,7 +153,8 @@ impl Builder {
         let staging = Staging {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             store: match self.store {
-                None => Store::Memory,
+                // A test is short, and may look back over years of virtual time.
+                None => Store::Memory { retention: Duration::MAX },
                 Some(path) => Store::Sled { path, retention: config.outbox.retention },
             },
             clock: self.clock,

@@ -93,7 +93,7 @@ impl Staging {
         Staging {
             listen: config.server.listen,
             store: match config.outbox.engine {
-                Engine::Memory => Store::Memory,
+                Engine::Memory => Store::Memory { retention: config.outbox.retention },
                 Engine::Sled => Store::Sled { path: config.outbox.path.clone(), retention: config.outbox.retention },
             },
             clock: config.clock.mode,

@@ -39,7 +39,10 @@ use crate::transport::{HttpSettings, HttpTransport, MailSettings, MailTransport,
 #[derive(Clone, Debug, PartialEq)]
 pub enum Store {
     /// In memory: gone with the process.
-    Memory,
+    Memory {
+        /// How long history is kept, in provider time.
+        retention: Duration,
+    },
     /// In a directory, durable.
     Sled {
         /// The directory; made if missing.
@@ -212,7 +215,7 @@ pub async fn start_in(parts: Parts, world: World) -> Result<Running, BootError> 
     endpoints.replace(parts.endpoints.clone());
     let dir = match &parts.store {
         Store::Sled { path, .. } => Some(path.as_path()),
-        Store::Memory => None,
+        Store::Memory { .. } => None,
     };
     let vault = Vault::open(dir).map_err(BootError::Vault)?;
     let jobs = if parts.firing == Firing::ByItself { parts.schedule } else { Vec::new() };
@@ -352,7 +355,7 @@ impl Running {
 
 async fn open(store: &Store) -> Result<Arc<dyn Outbox>, OpenError> {
     match store {
-        Store::Memory => Ok(Arc::new(MemoryOutbox::new())),
+        Store::Memory { retention } => Ok(Arc::new(MemoryOutbox::keeping(*retention))),
         Store::Sled { path, retention } => {
             let (path, settings) = (path.clone(), SledSettings { retention: *retention, ..SledSettings::default() });
             let opened = tokio::task::spawn_blocking(move || SledOutbox::open(&path, settings)).await;
@@ -371,7 +374,7 @@ fn belongs_to(provider: ProviderKind, outbox: &dyn Outbox, store: &Store) -> Res
         Some(found) if found != provider => {
             let path = match store {
                 Store::Sled { path, .. } => path.display().to_string(),
-                Store::Memory => "memory".to_owned(),
+                Store::Memory { .. } => "memory".to_owned(),
             };
             Err(BootError::OtherProvider { path, found, asked: provider })
         }

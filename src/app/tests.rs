@@ -98,7 +98,7 @@ fn parts(endpoints: Vec<Endpoint>) -> Parts {
         seed: Seed(1),
         clock: ClockMode::Manual,
         start: Some(START.parse().unwrap()),
-        store: Store::Memory,
+        store: Store::Memory { retention: Duration::MAX },
         flows: vec![flow()],
         schedule: Vec::new(),
         endpoints,

@@ -113,7 +113,7 @@ async fn one(
     let staging = Staging {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         store: match config.outbox.engine {
-            Engine::Memory => Store::Memory,
+            Engine::Memory => Store::Memory { retention: Duration::MAX },
             Engine::Sled => Store::Sled { path: directory.path().join("store"), retention: Duration::MAX },
         },
         clock: mode,

@@ -6,6 +6,7 @@ mod journeys;
 mod mails;
 mod model;
 mod ordered;
+mod over;
 
 use std::sync::Arc;
 use std::time::Duration;

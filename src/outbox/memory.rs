@@ -1,12 +1,13 @@
 //! The outbox in memory: the model that the others are compared with, and the engine of tests and quick runs.
 //!
-//! One mutex, ordered maps, no disk: a process that ends loses all of it, and nothing is ever dropped while it
-//! runs. The state and its rules are in `memory/state.rs`; here is only the trait.
+//! One mutex, no disk: a process that ends loses all of it. Nothing is dropped while it runs but what is over, once its
+//! retention is. The state and its rules are in `memory/state.rs`; here is only the trait.
 
 mod numbered;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -35,9 +36,15 @@ impl Default for MemoryOutbox {
 }
 
 impl MemoryOutbox {
-    /// An empty outbox.
+    /// An empty outbox that keeps everything.
     pub fn new() -> Self {
-        MemoryOutbox { state: Mutex::new(State::default()), changed: watch::Sender::new(0) }
+        MemoryOutbox::keeping(Duration::MAX)
+    }
+
+    /// An empty outbox that keeps an event, its deliveries and their attempts for `retention` after the last of them
+    /// ended, in provider time; the ledger counts them on. With none, only what is owed is kept.
+    pub fn keeping(retention: Duration) -> Self {
+        MemoryOutbox { state: Mutex::new(State::new(retention)), changed: watch::Sender::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -139,6 +146,16 @@ impl Outbox for MemoryOutbox {
 
     fn notes(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, OutboxError> {
         Ok(self.lock().notes(prefix))
+    }
+
+    fn expire(&self, now: Timestamp) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(async move {
+            // In turns: whoever waits for the lock has it between two.
+            while self.lock().forget(now) {
+                tokio::task::yield_now().await;
+            }
+            Ok(())
+        })
     }
 
     fn next_journey_number(&self) -> u64 {

@@ -42,7 +42,7 @@ impl Server {
             seed: Seed(1),
             clock: ClockMode::Manual,
             start: Some("2026-11-20T08:00:00Z".parse().expect("an instant")),
-            store: Store::Memory,
+            store: Store::Memory { retention: Duration::MAX },
             flows: config.flows,
             schedule: Vec::new(),
             endpoints: config.webhooks.iter().map(|webhook| webhook.endpoint(&base)).collect(),

@@ -148,7 +148,7 @@ impl Site {
             seed: Seed(1),
             clock: ClockMode::Manual,
             start: Some("2026-11-20T08:00:00Z".parse().unwrap()),
-            store: Store::Memory,
+            store: Store::Memory { retention: Duration::MAX },
             flows: flows(provider),
             schedule: Vec::new(),
             endpoints: vec![endpoint("demo", "http://127.0.0.1:9/inbox/demo", provider)],

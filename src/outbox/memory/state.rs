@@ -1,14 +1,17 @@
 //! What the memory outbox holds, and how writes and claims change it. Reads are in `state/read.rs`.
 
+mod over;
 mod read;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
+use self::over::Over;
 use super::numbered::Numbered;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, JourneyId, MailId};
@@ -61,6 +64,10 @@ struct StoredDelivery {
 struct StoredEvent {
     message: Message,
     deliveries: Vec<DeliveryId>,
+    /// So many of them are not terminal.
+    open: u32,
+    /// So many times it was over and is not forgotten for that yet: more than one where it was sent again.
+    over: u32,
 }
 
 #[derive(Debug)]
@@ -96,9 +103,15 @@ pub(super) struct State {
     mails_ended: [u64; 3],
     attempts: u64,
     last: Option<Timestamp>,
+    over: Over,
 }
 
 impl State {
+    /// Nothing yet; what is over is going to be kept for `retention`.
+    pub(super) fn new(retention: Duration) -> Self {
+        State { over: Over::kept_for(retention), ..State::default() }
+    }
+
     pub(super) fn commit(&mut self, commit: Commit) -> Result<Committed, OutboxError> {
         if let Some(key) = &commit.key
             && let Some(known) = self.keys.get(&key.key)
@@ -128,8 +141,9 @@ impl State {
         self.saw(commit.now);
         let mut committed = Committed::default();
         for message in commit.messages {
-            self.accept(message.message, &message.to, &mut committed.deliveries);
+            self.accept(message.message, &message.to, commit.now, &mut committed.deliveries);
         }
+        self.forget_some();
         Ok(committed)
     }
 
@@ -164,8 +178,8 @@ impl State {
         }
     }
 
-    fn accept(&mut self, message: Message, to: &[NewDelivery], ids: &mut Vec<DeliveryId>) {
-        let event = self.events.len() + 1;
+    fn accept(&mut self, message: Message, to: &[NewDelivery], now: Timestamp, ids: &mut Vec<DeliveryId>) {
+        let event = self.events.given() + 1;
         let journey = message.journey_id;
         self.event_numbers.insert(message.event_id, event);
         if let Some(stored) = journey.and_then(|journey| self.journeys.get_mut(&journey)) {
@@ -187,7 +201,11 @@ impl State {
             deliveries.push(self.add_delivery(delivery, journey));
         }
         ids.extend(&deliveries);
-        self.events.push(StoredEvent { message, deliveries });
+        let open = deliveries.len() as u32;
+        self.events.push(StoredEvent { message, deliveries, open, over: 0 });
+        if open == 0 {
+            self.is_over(event, now);
+        }
     }
 
     /// Adds a delivery about `journey`.
@@ -318,6 +336,7 @@ impl State {
         let id = self.add_delivery(again, old.journey_id);
         if let Some(event) = self.events.get_mut(event) {
             event.deliveries.push(id);
+            event.open += 1;
         }
         self.saw(now);
         Ok(id)
@@ -332,8 +351,9 @@ impl State {
             // A parked one has no row; removing nothing is right then.
             self.remove_row(Lease { lane: stored.lane, due: stored.due_at, serial: id.0 });
         }
-        self.end_delivery(id.0, DeliveryState::Cancelled);
         self.saw(now);
+        self.end_delivery(id.0, DeliveryState::Cancelled, now);
+        self.forget_some();
         Ok(())
     }
 }

@@ -169,7 +169,7 @@ impl Site {
             seed: Seed(7),
             clock: ClockMode::Manual,
             start: Some("2026-11-20T08:00:00Z".parse().expect("an instant")),
-            store: Store::Memory,
+            store: Store::Memory { retention: Duration::MAX },
             flows: config.flows.clone(),
             schedule: Vec::new(),
             endpoints: Vec::new(),

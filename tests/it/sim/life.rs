@@ -218,7 +218,7 @@ impl Life<'_> {
             seed: self.witness.seed,
             clock: plan.clock,
             start: Some(self.start),
-            store: Store::Memory,
+            store: Store::Memory { retention: Duration::MAX },
             flows: vec![plan.flow()],
             schedule: plan.schedule(),
             endpoints: self.endpoints(),

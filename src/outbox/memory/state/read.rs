@@ -156,11 +156,11 @@ impl State {
         let mails_in_flight = self.mails_leased.len() as u64;
         let [delivered, exhausted, cancelled] = self.ended;
         let [sent, failed, kept] = self.mails_ended;
-        let accepted = self.deliveries.len();
+        let accepted = self.deliveries.given();
         let mails = self.mails.len() as u64;
         Ledger {
             journeys: self.journeys.len() as u64,
-            events: self.events.len(),
+            events: self.events.given(),
             deliveries: DeliveryCounts {
                 accepted,
                 waiting: accepted - delivered - exhausted - cancelled - in_flight,

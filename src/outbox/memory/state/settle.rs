@@ -33,7 +33,8 @@ impl State {
     }
 
     fn settle_attempt(&mut self, id: u64, attempt: Attempt, verdict: Verdict, notice: Option<Duration>) {
-        self.saw(attempt.finished_at);
+        let at = attempt.finished_at;
+        self.saw(at);
         self.attempts += 1;
         let Some(stored) = self.deliveries.get_mut(id) else { return };
         let lane = stored.lane;
@@ -47,11 +48,11 @@ impl State {
             }
             Verdict::Delivered => {
                 stored.tries.push(attempt);
-                self.end_delivery(id, DeliveryState::Delivered);
+                self.end_delivery(id, DeliveryState::Delivered, at);
             }
             Verdict::Exhausted => {
                 stored.tries.push(attempt);
-                self.end_delivery(id, DeliveryState::Exhausted);
+                self.end_delivery(id, DeliveryState::Exhausted, at);
                 if let (Some(window), Some((delivery, tries))) = (notice, self.delivery(DeliveryId(id)))
                     && let Some(last) = tries.last()
                 {
@@ -59,10 +60,11 @@ impl State {
                 }
             }
         }
+        self.forget_some();
     }
 
     /// Makes a delivery terminal; its row is gone already. An ordered one lets the next of its journey go.
-    pub(super) fn end_delivery(&mut self, id: u64, state: DeliveryState) {
+    pub(super) fn end_delivery(&mut self, id: u64, state: DeliveryState, at: Timestamp) {
         let Some(stored) = self.deliveries.get_mut(id) else { return };
         stored.state = state;
         let slot = match state {
@@ -71,10 +73,11 @@ impl State {
             _ => 2,
         };
         self.ended[slot] += 1;
-        if !stored.ordered {
+        let (lane, event, ordered) = (stored.lane, stored.event, stored.ordered);
+        self.one_is_terminal(event, at);
+        if !ordered {
             return;
         }
-        let (lane, event) = (stored.lane, stored.event);
         let Some(journey) = self.events.get(event).and_then(|event| event.message.journey_id) else { return };
         let place = (lane, journey);
         let Some(queue) = self.queues.get_mut(&place) else { return };
