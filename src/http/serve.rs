@@ -10,11 +10,11 @@
 //!   stop: accept no more; connections finish the request that they have; after the grace they are cut
 //! ```
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::future::{poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,6 +24,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -33,7 +34,6 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::DeadlineBody;
 
 use super::watched::{Answering, Standing, Watched};
@@ -121,7 +121,6 @@ retry-after: 1\r\nconnection: close\r\ncontent-length: 75\r\n\r\n\
 /// with 500, and reported. Streams that never end must watch `stop`, which handlers find as an extension
 /// ([`CancellationToken`]), or are cut when the grace is over.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
-    let app = app.layer(CatchPanicLayer::custom(report_panic));
     let room = Arc::new(Semaphore::new(limits.connections));
     let door = Arc::new(Semaphore::new(limits.connections.div_ceil(CONNECTIONS_PER_WAITING)));
     let (mut tasks, mut crowd) = (JoinSet::new(), Crowd::default());
@@ -228,9 +227,10 @@ impl Connection {
             let mut request = request.map(|body| Body::new(DeadlineBody::new(limits.body, body)));
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(stopping.clone());
-            let answer = app.clone().oneshot(request);
+            // Here, and in no layer: a router copies what lies in a layer for each request, and for each route that it holds.
+            let answer = AssertUnwindSafe(app.clone().oneshot(request)).catch_unwind();
             async move {
-                let answer = answer.await.into_response();
+                let answer = answer.await.map_or_else(|_| report_panic(), IntoResponse::into_response);
                 Ok::<_, Infallible>(answer.map(|body| Answering::new(body, standing)))
             }
         });
@@ -299,7 +299,7 @@ fn report(ended: Result<(Id, ()), JoinError>) -> Id {
 }
 
 /// The panic's own text went to the panic hook; it is not repeated to strangers.
-fn report_panic(_panic: Box<dyn Any + Send + 'static>) -> Response {
+fn report_panic() -> Response {
     tracing::error!("a request handler panicked");
     let problem = r#"{"status":500,"code":"internal","title":"internal error"}"#;
     let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;

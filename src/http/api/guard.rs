@@ -11,17 +11,24 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::signed;
+use super::{audit, signed};
+use crate::app::App;
 use crate::http::access::{Access, is_no_foreign_read, is_own_origin};
 use crate::http::problem::Problem;
 
-pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+/// Lets in whom `access` lets in, and notes what they change: both in one layer, as a router copies what lies in a layer for each
+/// request.
+pub(super) async fn check(
+    State((access, app)): State<(Arc<Access>, Arc<App>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let refused = match access.is_guarded() {
         true => stranger(&request, &access),
         false => foreign(request.headers()),
     };
     match refused {
-        None => signed(next.run(request).await),
+        None => signed(audit::note(State(app), request, next).await),
         Some(problem) => problem.into_response(),
     }
 }

@@ -64,8 +64,7 @@ pub fn router(app: Arc<App>, access: Arc<Access>, more: Router) -> Router {
     let guarded = Router::from(guarded())
         .with_state(app.clone())
         .merge(more)
-        .layer(middleware::from_fn_with_state(app.clone(), audit::note))
-        .layer(middleware::from_fn_with_state(access, guard::check));
+        .layer(middleware::from_fn_with_state((access, app.clone()), guard::check));
     let open = Router::from(open()).with_state(app).layer(middleware::map_response(async |answer| signed(answer)));
     open.merge(guarded).fallback(missing).method_not_allowed_fallback(wrong_method)
 }
