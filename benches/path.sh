@@ -6,9 +6,8 @@
 #
 # SINK is a receiver that costs next to nothing (sink --port N --max-secs N; /~hang never answers; /__stats, /__reset),
 # BLAST a sender that does (blast --url U --conns N --secs N --count N --rate R --body T, with {seq} in T), OHA is oha
-# of crates.io. wrk plays whole journeys for G1 and G2. Python 3 alone does the rest. Settings, with their defaults:
+# of crates.io. Python 3 does the rest. Settings, with their defaults:
 #
-#   WRK=wrk     where that is, as Debian has it
 #   ONLY=       rows to take, "G1 G6 G13"; all of them
 #   REPEAT=3    turns of G1 to G5, and of the yardstick between
 #   SECS=5      seconds of each rate
@@ -25,6 +24,7 @@ if [ -z "${UNDERSTUDY:-}" ]; then
     cargo build --release --quiet
     UNDERSTUDY=${CARGO_TARGET_DIR:-$PWD/target}/release/understudy
 fi
-command -v "${WRK:=wrk}" >/dev/null || { echo "no $WRK: apt-get install wrk, or WRK=path/to/wrk" >&2; exit 1; }
-export SINK BLAST OHA WRK UNDERSTUDY PYTHONDONTWRITEBYTECODE=1
+cargo build --release --quiet --example play
+PLAY=${CARGO_TARGET_DIR:-$PWD/target}/release/examples/play
+export SINK BLAST OHA PLAY UNDERSTUDY PYTHONDONTWRITEBYTECODE=1
 exec python3 benches/path.py

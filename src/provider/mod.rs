@@ -341,36 +341,36 @@ pub fn opening(flow: &Flow) -> Option<Stimulus> {
 }
 
 /// A journey as lists and answers show it; see [`view`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JourneyView {
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JourneyView<'a> {
     /// The state's word: `open`, `processing`, `passed`, ...
-    pub state: String,
+    pub state: &'static str,
     /// What the system decided.
-    pub system_decision: Option<String>,
+    pub system_decision: Option<&'static str>,
     /// What a person decided.
-    pub manual_decision: Option<String>,
+    pub manual_decision: Option<&'static str>,
     /// The manual decision if there is one, else the system's.
-    pub final_decision: Option<String>,
+    pub final_decision: Option<&'static str>,
     /// The steps.
-    pub steps: Vec<StepView>,
+    pub steps: Vec<StepView<'a>>,
     /// The stimuli that are legal now.
-    pub legal: Vec<String>,
+    pub legal: Vec<&'static str>,
 }
 
 /// One step of a journey as it is shown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepView {
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepView<'a> {
     /// The step's id in its flow.
-    pub id: String,
+    pub id: &'a str,
     /// `Document`, `Selfie`, ...
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: &'static str,
     /// `not_submitted`, `submitted`, `resubmission_required`.
-    pub state: String,
+    pub state: &'static str,
 }
 
 /// What is shown of a journey.
-pub fn view(journey: &Journey) -> JourneyView {
+pub fn view(journey: &Journey) -> JourneyView<'_> {
     match &journey.state {
         State::Idwise(state) => state.view(),
         State::Qoreid(state) => state.view(),

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Extension, Request, State};
-use axum::http::Method;
+use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -34,31 +34,55 @@ impl Did {
     }
 }
 
+/// As a layer.
 pub(in crate::http) async fn note(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if reads || !tracing::enabled!(tracing::Level::INFO) {
-        return next.run(request).await;
-    }
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let asked = Asked::of(&request);
     let answer = next.run(request).await;
-    let path = app.blanked(uri.path());
-    let did = answer.extensions().get::<Did>();
-    let through = if path.starts_with("/api/") { "API" } else { "dashboard" };
-    let done = match did {
-        Some(Did::This(_)) => true,
-        Some(Did::Nothing) => false,
-        // A form is answered with a page, whatever came of it, and says itself whether it did anything.
-        None => through == "API" && answer.status().is_success(),
-    };
-    if !done {
-        return answer;
+    if let Some(asked) = asked {
+        asked.note(&app, &answer);
     }
-    let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
-    let what = match did {
-        Some(Did::This(what)) => app.blanked(what),
-        _ => String::new(),
-    };
-    tracing::info!(peer, %method, path, what, "changed through the {through}");
     answer
+}
+
+/// A request that may change something, as far as the line needs it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    peer: Option<SocketAddr>,
+    method: Method,
+    uri: Uri,
+}
+
+impl Asked {
+    /// `None` where nothing is changed, or nobody reads of it.
+    pub(super) fn of(request: &Request) -> Option<Asked> {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        if reads || !tracing::enabled!(tracing::Level::INFO) {
+            return None;
+        }
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+        Some(Asked { peer, method: request.method().clone(), uri: request.uri().clone() })
+    }
+
+    /// The line, if `answer` says that something was done.
+    pub(super) fn note(self, app: &App, answer: &Response) {
+        let Asked { peer, method, uri } = self;
+        let path = app.blanked(uri.path());
+        let did = answer.extensions().get::<Did>();
+        let through = if path.starts_with("/api/") { "API" } else { "dashboard" };
+        let done = match did {
+            Some(Did::This(_)) => true,
+            Some(Did::Nothing) => false,
+            // A form is answered with a page, whatever came of it, and says itself whether it did anything.
+            None => through == "API" && answer.status().is_success(),
+        };
+        if !done {
+            return;
+        }
+        let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+        let what = match did {
+            Some(Did::This(what)) => app.blanked(what),
+            _ => String::new(),
+        };
+        tracing::info!(peer, %method, path, what, "changed through the {through}");
+    }
 }

@@ -3,33 +3,64 @@
 //! With a token: whoever shows it. Without one the server listens on loopback only, and what remains to be kept out is a
 //! web page in the user's own browser: it is told by its `Origin`, or by a `Host` that was rebound to this machine.
 
+use std::convert::Infallible;
+use std::future::{Future, ready};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower::Service;
 
-use super::{audit, signed};
+use super::audit::Asked;
+use super::signed;
 use crate::app::App;
 use crate::http::access::{Access, is_no_foreign_read, is_own_origin};
 use crate::http::problem::Problem;
 
-/// Lets in whom `access` lets in, and notes what they change: both in one layer, as a router copies what lies in a layer for each
-/// request.
-pub(super) async fn check(
-    State((access, app)): State<(Arc<Access>, Arc<App>)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let refused = match access.is_guarded() {
-        true => stranger(&request, &access),
-        false => foreign(request.headers()),
-    };
-    match refused {
-        None => signed(audit::note(State(app), request, next).await),
-        Some(problem) => problem.into_response(),
+/// Lets in whom `access` lets in, and notes what they change.
+///
+/// One layer for both, and a service of its own: for each request a router copies all that lies in its layers, and so does
+/// axum's `from_fn` once more.
+#[derive(Clone, Debug)]
+pub(super) struct Guarded<S> {
+    pub(super) inner: S,
+    pub(super) access: Arc<Access>,
+    pub(super) app: Arc<App>,
+}
+
+impl<S> Service<Request> for Guarded<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let refused = match self.access.is_guarded() {
+            true => stranger(&request, &self.access),
+            false => foreign(request.headers()),
+        };
+        if let Some(problem) = refused {
+            return Box::pin(ready(Ok(problem.into_response())));
+        }
+        let asked = Asked::of(&request).map(|asked| (asked, self.app.clone()));
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await?;
+            if let Some((asked, app)) = asked {
+                asked.note(&app, &answer);
+            }
+            Ok(signed(answer))
+        })
     }
 }
 

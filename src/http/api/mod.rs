@@ -35,10 +35,13 @@ use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tower::layer::layer_fn;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use guard::Guarded;
 
 use crate::app::App;
 use crate::http::access::Access;
@@ -61,10 +64,12 @@ pub const BODY_MAX: usize = 2 * 1024 * 1024;
 
 /// The control API and health over `app`; `more` is served behind the same guard.
 pub fn router(app: Arc<App>, access: Arc<Access>, more: Router) -> Router {
-    let guarded = Router::from(guarded())
-        .with_state(app.clone())
-        .merge(more)
-        .layer(middleware::from_fn_with_state((access, app.clone()), guard::check));
+    let of = app.clone();
+    let guarded = Router::from(guarded()).with_state(app.clone()).merge(more).layer(layer_fn(move |inner| Guarded {
+        inner,
+        access: access.clone(),
+        app: of.clone(),
+    }));
     let open = Router::from(open()).with_state(app).layer(middleware::map_response(async |answer| signed(answer)));
     open.merge(guarded).fallback(missing).method_not_allowed_fallback(wrong_method)
 }

@@ -27,7 +27,7 @@ pub(super) fn show(visit: &Visit, id: &str) -> Result<Response, Trouble> {
     let title = format!("Journey {}", journey.reference_no);
     let body = html! {
         div #standing-of-journey data-live { (standing(&visit.desk, &journey, &view)) }
-        div #drawing data-live { (machine::drawing(provider::machine::machine(&journey), &view.state, &view.legal)) }
+        div #drawing data-live { (machine::drawing(provider::machine::machine(&journey), view.state, &view.legal)) }
         section aria-labelledby="do-title" {
             h2 #do-title { "Do something to it" }
             div #stimuli data-live { (stimuli::forms(&journey, &view)) }
@@ -70,19 +70,19 @@ pub(super) async fn stimulate(visit: Visit, Path(id): Path, Form(form): Form) ->
 
 fn standing(desk: &Desk, journey: &Journey, view: &JourneyView) -> Markup {
     let now = desk.app.now();
-    let or_none = |decision: &Option<String>| decision.clone().unwrap_or_else(|| "–".to_owned());
+    let or_none = |decision: Option<&'static str>| decision.unwrap_or("–");
     html! {
         dl.facts {
-            div { dt { "State" } dd #journey-state { (journey_badge(&view.state)) } }
-            div { dt { "Decision" } dd { (or_none(&view.final_decision)) } }
-            div { dt { "System" } dd { (or_none(&view.system_decision)) } }
-            @if view.manual_decision.is_some() { div { dt { "Reviewer" } dd { (or_none(&view.manual_decision)) } } }
+            div { dt { "State" } dd #journey-state { (journey_badge(view.state)) } }
+            div { dt { "Decision" } dd { (or_none(view.final_decision)) } }
+            div { dt { "System" } dd { (or_none(view.system_decision)) } }
+            @if view.manual_decision.is_some() { div { dt { "Reviewer" } dd { (or_none(view.manual_decision)) } } }
             div { dt { "Flow" } dd { (journey.flow) " (" (journey.environment) ")" } }
             div { dt { "Started" } dd { (time(journey.created_at)) } }
             div.wide { dt { "Id" } dd { code { (journey.id) } } }
             @if !view.steps.is_empty() {
                 div.wide { dt { "Steps" } dd {
-                    @for step in &view.steps { (step_badge(&step.id, &step.kind, &step.state)) " " }
+                    @for step in &view.steps { (step_badge(step.id, step.kind, step.state)) " " }
                 } }
             }
             @for deadline in &journey.deadlines {

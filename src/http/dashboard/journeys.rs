@@ -131,8 +131,8 @@ fn row(journey: &Journey) -> Markup {
     html! {
         tr {
             td data-label="Reference" { a href=(format!("/journeys/{}", journey.id)) { (journey.reference_no) } }
-            td data-label="State" { (journey_badge(&view.state)) }
-            td data-label="Decision" { (view.final_decision.as_deref().unwrap_or("–")) }
+            td data-label="State" { (journey_badge(view.state)) }
+            td data-label="Decision" { (view.final_decision.unwrap_or("–")) }
             td data-label="Flow" { (journey.flow) " " span.faint { (journey.environment) } }
             td data-label="Events" { a href=(link("/deliveries", &[("journey", &journey.id.to_string())])) { (journey.sequence) } }
             td data-label="Started" { (time(journey.created_at)) }

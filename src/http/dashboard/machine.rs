@@ -110,7 +110,7 @@ fn paper_of(machine: &Machine) -> &'static Paper {
 }
 
 /// The picture. `state` is the journey's state by its word, `legal` what may be done to it.
-pub(super) fn drawing(machine: &Machine, state: &str, legal: &[String]) -> Markup {
+pub(super) fn drawing(machine: &Machine, state: &str, legal: &[&str]) -> Markup {
     let paper = paper_of(machine);
     let here = machine.place_of(state).map_or("", |place| place.name);
     html! {
@@ -144,7 +144,7 @@ fn head(id: &str) -> Markup {
     }
 }
 
-fn drawn(machine: &Machine, line: &Line, here: &str, legal: &[String]) -> Markup {
+fn drawn(machine: &Machine, line: &Line, here: &str, legal: &[&str]) -> Markup {
     let from = |from: &str| line.from == from || (line.from == "*" && from != line.to);
     let mut words: Vec<&str> = Vec::new();
     for one in machine.moves.iter().filter(|one| from(one.from) && one.to == line.to) {
@@ -152,7 +152,7 @@ fn drawn(machine: &Machine, line: &Line, here: &str, legal: &[String]) -> Markup
             words.push(one.by);
         }
     }
-    let can = |word: &str| from(here) && legal.iter().any(|legal| legal == word);
+    let can = |word: &str| from(here) && legal.contains(&word);
     let open = words.iter().any(|word| can(word));
     let (x, y, anchor) = line.words;
     html! {
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_place_is_lit_and_what_is_legal_is_marked() {
-        let legal = ["review".to_owned(), "delete".to_owned()];
+        let legal = ["review", "delete"];
         let shown = drawing(&idwise::MACHINE, "referred", &legal).into_string();
         assert_eq!(shown.matches("class=\"place here\"").count(), 1);
         assert!(shown.contains("● referred") && shown.contains("class=\"can\" x=\"912\" dy=\"0\">review"), "{shown}");

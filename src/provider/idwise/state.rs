@@ -63,6 +63,12 @@ pub struct Step {
     pub state: StepState,
 }
 
+impl Step {
+    fn view(&self) -> StepView<'_> {
+        StepView { id: &self.definition.id, kind: self.definition.kind.as_str(), state: self.state.as_str() }
+    }
+}
+
 /// Whether a step was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepState {
@@ -177,19 +183,14 @@ impl State {
     }
 
     /// What is shown of the state.
-    pub fn view(&self) -> JourneyView {
-        let step = |step: &Step| StepView {
-            id: step.definition.id.clone(),
-            kind: step.definition.kind.as_str().to_owned(),
-            state: step.state.as_str().to_owned(),
-        };
+    pub fn view(&self) -> JourneyView<'_> {
         JourneyView {
-            state: self.word().to_owned(),
-            system_decision: Some(self.system.as_str().to_owned()),
-            manual_decision: self.manual.map(|manual| manual.as_str().to_owned()),
-            final_decision: Some(self.decisions().last_word().to_owned()),
-            steps: self.steps.iter().map(step).collect(),
-            legal: self.legal().into_iter().map(str::to_owned).collect(),
+            state: self.word(),
+            system_decision: Some(self.system.as_str()),
+            manual_decision: self.manual.map(|manual| manual.as_str()),
+            final_decision: Some(self.decisions().last_word()),
+            steps: self.steps.iter().map(Step::view).collect(),
+            legal: self.legal(),
         }
     }
 

@@ -71,6 +71,12 @@ pub struct Step {
     pub phase: StepPhase,
 }
 
+impl Step {
+    fn view(&self) -> StepView<'_> {
+        StepView { id: &self.definition.id, kind: self.definition.product.as_str(), state: self.phase.as_str() }
+    }
+}
+
 /// How far a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepPhase {
@@ -128,20 +134,15 @@ impl State {
     }
 
     /// What is shown of the state. A status is both the system's decision and the final one: no person decides here.
-    pub fn view(&self) -> JourneyView {
-        let step = |step: &Step| StepView {
-            id: step.definition.id.clone(),
-            kind: step.definition.product.as_str().to_owned(),
-            state: step.phase.as_str().to_owned(),
-        };
-        let status = self.status.map(|status| status.as_str().to_owned());
+    pub fn view(&self) -> JourneyView<'_> {
+        let status = self.status.map(|status| status.as_str());
         JourneyView {
-            state: self.word().to_owned(),
-            system_decision: status.clone(),
+            state: self.word(),
+            system_decision: status,
             manual_decision: None,
             final_decision: status,
-            steps: self.steps.iter().map(step).collect(),
-            legal: self.legal().into_iter().map(str::to_owned).collect(),
+            steps: self.steps.iter().map(Step::view).collect(),
+            legal: self.legal(),
         }
     }
 

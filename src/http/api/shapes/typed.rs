@@ -20,16 +20,16 @@ pub(super) struct Journey<'a> {
     created_at: Timestamp,
     deadlines: Vec<Deadline>,
     environment: Environment,
-    final_decision: Option<String>,
+    final_decision: Option<&'static str>,
     flow: &'a str,
     id: JourneyId,
-    legal: Vec<String>,
-    manual_decision: Option<String>,
+    legal: Vec<&'static str>,
+    manual_decision: Option<&'static str>,
     reference_no: &'a str,
     sequence: u64,
-    state: String,
-    steps: Vec<Step>,
-    system_decision: Option<String>,
+    state: &'static str,
+    steps: Vec<Step<'a>>,
+    system_decision: Option<&'static str>,
 }
 
 /// What a journey's clock holds for it.
@@ -42,11 +42,11 @@ struct Deadline {
 }
 
 #[derive(Debug, Serialize)]
-struct Step {
-    id: String,
-    state: String,
+struct Step<'a> {
+    id: &'a str,
+    state: &'static str,
     #[serde(rename = "type")]
-    kind: String,
+    kind: &'static str,
 }
 
 /// An event. The payload is shown as JSON; `body` is the exact text that is sent.

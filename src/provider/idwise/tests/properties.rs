@@ -241,7 +241,7 @@ fn what_is_listed_as_legal_is_taken() {
                 forms.iter().filter_map(|form| Some((form.name(), apply(&journey, &flow, form).ok()?))).collect();
             let words: BTreeSet<&str> = taken.iter().map(|(word, _)| *word).collect();
             let view = provider::view(&journey);
-            assert_eq!(words, view.legal.iter().map(String::as_str).collect(), "{}", view.state);
+            assert_eq!(words, view.legal.iter().copied().collect(), "{}", view.state);
             let fresh = taken.into_iter().map(|(_, transition)| transition.journey);
             next.extend(fresh.filter(|journey| seen.insert(format!("{:?}", state(journey)))));
         }

@@ -59,7 +59,7 @@ enum Timer {
 }
 
 pub(super) fn check(seen: &mut Seen, plan: &Plan, lists: &Lists, end: Timestamp) {
-    for (id, (events, view)) in &lists.journeys {
+    for (id, (events, state)) in &lists.journeys {
         let mut path = Path {
             phase: Phase::Open,
             system: "Incomplete".into(),
@@ -94,7 +94,7 @@ pub(super) fn check(seen: &mut Seen, plan: &Plan, lists: &Lists, end: Timestamp)
                 None => seen.wrong("D5, D7", format!("{id}: {:?} at {} come from nowhere", group.kinds, group.at)),
             }
         }
-        at_the_end(seen, plan, *id, &path, &view.state, end);
+        at_the_end(seen, plan, *id, &path, state, end);
     }
 }
 

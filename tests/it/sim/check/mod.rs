@@ -12,15 +12,15 @@ use understudy::clock::Timestamp;
 use understudy::ids::{EventId, JourneyId};
 use understudy::message::{Attempt, Delivery, Mail, Message};
 use understudy::outbox::{DeliveryQuery, Outbox};
-use understudy::provider::{self, JourneyView};
+use understudy::provider;
 
 use super::plan::Plan;
 use super::witness::Seen;
 
 /// Everything that the lists show at the end.
 pub(super) struct Lists {
-    /// Each journey's events, in order, and how it is shown.
-    pub(super) journeys: BTreeMap<JourneyId, (Vec<Message>, JourneyView)>,
+    /// Each journey's events, in order, and its state's word.
+    pub(super) journeys: BTreeMap<JourneyId, (Vec<Message>, &'static str)>,
     pub(super) events: BTreeMap<EventId, Message>,
     /// Oldest first.
     pub(super) deliveries: Vec<(Delivery, Vec<Attempt>)>,
@@ -53,7 +53,7 @@ impl Lists {
             if journey.sequence != events.len() as u64 {
                 seen.wrong("D5", format!("{id} counts {} events and has {}", journey.sequence, events.len()));
             }
-            lists.journeys.insert(id, (events, provider::view(&journey)));
+            lists.journeys.insert(id, (events, provider::view(&journey).state));
         }
         let page = outbox.deliveries(&DeliveryQuery::default(), None, 100_000).expect("a page").items;
         let all = page.iter().rev().filter_map(|delivery| outbox.delivery(delivery.id).expect("a read"));
