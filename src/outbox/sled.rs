@@ -18,6 +18,7 @@ mod draft;
 mod failure;
 mod files;
 mod follow;
+mod gather;
 mod gauge;
 mod home;
 mod known;

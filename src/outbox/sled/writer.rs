@@ -1,6 +1,6 @@
 //! The writer thread: takes what is queued, writes it as one batch, and answers all of it when it is durable.
 //!
-//! While the disk works the next batch gathers. A store error, or a panic of the store, ends all writing: what was
+//! While the disk works the next batch gathers, and for a little longer where many write (`gather.rs`). A store error, or a panic of the store, ends all writing: what was
 //! asked from then on is answered with it.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Core;
 use super::draft::Draft;
 use super::follow::Follower;
+use super::gather::{SLICE, gather};
 use super::known::Known;
 use super::live::Op;
 use super::table::Change;
@@ -101,13 +102,16 @@ impl Writer {
     }
 
     pub(super) fn run(mut self, mut items: mpsc::Receiver<Item>) {
+        let mut before = 0;
         while let Some(first) = items.blocking_recv() {
+            gather(before, || items.len(), || std::thread::sleep(SLICE));
             let mut queued = VecDeque::from([first]);
             while queued.len() < BATCH
                 && let Ok(item) = items.try_recv()
             {
                 queued.push_back(item);
             }
+            before = queued.len();
             while !queued.is_empty() {
                 self.take(&mut queued);
                 self.follower.keep_pace();
