@@ -22,12 +22,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
@@ -36,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::timeout::DeadlineBody;
 
-use super::watched::{Answering, Standing, Watched};
+use super::watched::{Answering, Patience, Standing, Watched};
 use crate::clock::real_sleep;
 
 mod crowd;
@@ -117,9 +116,8 @@ retry-after: 1\r\nconnection: close\r\ncontent-length: 75\r\n\r\n\
 
 /// Serves `app` on `listener` until `stop` is cancelled, then lets open requests finish within the grace.
 ///
-/// Handlers find the other side's address as [`ConnectInfo`]`<SocketAddr>`. A handler that panics is answered for
-/// with 500, and reported. Streams that never end must watch `stop`, which handlers find as an extension
-/// ([`CancellationToken`]), or are cut when the grace is over.
+/// Handlers find a [`Caller`] among the request's extensions. A handler that panics is answered for with 500, and reported.
+/// Streams that never end must watch [`Caller::stop`], or are cut when the grace is over.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
     let room = Arc::new(Semaphore::new(limits.connections));
     let door = Arc::new(Semaphore::new(limits.connections.div_ceil(CONNECTIONS_PER_WAITING)));
@@ -130,7 +128,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: Can
             Some(ended) = tasks.join_next_with_id() => crowd.leaves(report(ended)),
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let guest = Guest::new();
+                    let guest = Guest::new(&stop);
                     let new = Connection { stream, peer, app: app.clone(), limits, guest: guest.clone(), stop: stop.clone() };
                     let task = match (room.clone().try_acquire_owned(), door.clone().try_acquire_owned()) {
                         (Ok(permit), _) => tasks.spawn(new.serve(permit)),
@@ -167,6 +165,22 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: Can
     if tokio::time::timeout(limits.grace, drained).await.is_err() {
         tracing::info!(connections = tasks.len(), "cut connections that were open when the grace was over");
         tasks.shutdown().await;
+    }
+}
+
+/// The other side of a connection, among the extensions of each of its requests: one thing, as there is one for each.
+#[derive(Clone, Debug)]
+pub struct Caller(Arc<(SocketAddr, CancellationToken)>);
+
+impl Caller {
+    /// Its address.
+    pub fn peer(&self) -> SocketAddr {
+        self.0.0
+    }
+
+    /// Cancelled when the server stops.
+    pub fn stop(&self) -> CancellationToken {
+        self.0.1.clone()
     }
 }
 
@@ -216,17 +230,17 @@ impl Connection {
 
     async fn serve(self, _permit: OwnedSemaphorePermit) {
         let Connection { stream, peer, app, limits, guest: Guest { standing, go }, stop } = self;
+        let mut patience = Patience::new(standing.clone(), limits.header, limits.idle);
         // Small answers go out at once; where that cannot be had they are merely later.
         let _ = stream.set_nodelay(true);
-        let stopping = stop.clone();
-        let io = TokioIo::new(Watched::new(stream, standing.clone(), limits.header, limits.stall));
+        let caller = Caller(Arc::new((peer, stop.clone())));
+        let io = TokioIo::new(Watched::new(stream, standing.clone(), limits.stall));
         let stands = standing.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             standing.busy();
             let standing = standing.clone();
             let mut request = request.map(|body| Body::new(DeadlineBody::new(limits.body, body)));
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(stopping.clone());
+            request.extensions_mut().insert(caller.clone());
             // Here, and in no layer: a router copies what lies in a layer for each request, and for each route that it holds.
             let answer = AssertUnwindSafe(app.clone().oneshot(request)).catch_unwind();
             async move {
@@ -236,15 +250,18 @@ impl Connection {
         });
         let mut serving = pin!(
             hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(limits.idle)
+                .header_read_timeout(None)
                 .max_buf_size(HEAD_MAX)
                 .serve_connection(io, service)
         );
         let ended = tokio::select! {
+            biased;
             ended = serving.as_mut() => ended,
-            () = goes(&go, &stands) => return,
-            () = stop.cancelled() => {
+            () = poll_fn(|cx| patience.poll(cx)) => return,
+            () = goes(&go, &stands, &stop) => {
+                if !stop.is_cancelled() {
+                    return;
+                }
                 serving.as_mut().graceful_shutdown();
                 serving.await
             }
@@ -255,11 +272,12 @@ impl Connection {
     }
 }
 
-/// Completes when a connection is to go, unless its other side has begun to ask meanwhile: that one is answered.
-async fn goes(go: &CancellationToken, standing: &Standing) {
+/// Completes when a connection is to go, unless its other side has begun to ask meanwhile: that one is answered, until the
+/// server stops.
+async fn goes(go: &CancellationToken, standing: &Standing, stop: &CancellationToken) {
     go.cancelled().await;
     if !standing.is_halfway() && !standing.rests() {
-        std::future::pending::<()>().await;
+        stop.cancelled().await;
     }
 }
 

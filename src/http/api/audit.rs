@@ -6,12 +6,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Extension, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::http::serve::Caller;
 
 /// What a handler adds to the line of its change.
 #[derive(Clone, Debug)]
@@ -59,7 +60,7 @@ impl Asked {
         if reads || !tracing::enabled!(tracing::Level::INFO) {
             return None;
         }
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+        let peer = request.extensions().get::<Caller>().map(Caller::peer);
         Some(Asked { peer, method: request.method().clone(), uri: request.uri().clone() })
     }
 

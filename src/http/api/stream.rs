@@ -27,6 +27,7 @@ use crate::app::App;
 use crate::delivery::news::{Heard, LISTENERS, Listener, News, NewsKind};
 use crate::http::api::{Query, journeys, shapes};
 use crate::http::problem::Problem;
+use crate::http::serve::Caller;
 use crate::ids::JourneyId;
 
 /// A connection on which nothing is told is kept open by a comment so often: proxies close silent ones after a minute or so.
@@ -60,7 +61,7 @@ pub(super) struct Wanted {
 pub(super) async fn stream(
     State(app): State<Arc<App>>,
     Query(wanted): Query<Wanted>,
-    stop: Option<Extension<CancellationToken>>,
+    caller: Option<Extension<Caller>>,
 ) -> Result<Response, Problem> {
     let kinds = wanted.kind.as_deref().map(kinds).transpose()?;
     let journey = wanted.journey.map(|id| journeys::find(&app, &id)).transpose()?.map(|journey| journey.id);
@@ -69,7 +70,7 @@ pub(super) async fn stream(
         let detail = format!("{LISTENERS} streams are open already: close one, or come back later");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", detail)
     })?;
-    let stop = stop.map(|Extension(stop)| stop).unwrap_or_default();
+    let stop = caller.map(|Extension(caller)| caller.stop()).unwrap_or_default();
     let reader = Reader { listener, filter, stop, greeted: false };
     let told = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;

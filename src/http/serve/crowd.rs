@@ -13,13 +13,14 @@ use crate::http::watched::Standing;
 pub(super) struct Guest {
     /// Where it stands.
     pub(super) standing: Standing,
-    /// It is to go, if it still may when it hears of it.
+    /// It is to go, if it still may when it hears of it; or all are.
     pub(super) go: CancellationToken,
 }
 
 impl Guest {
-    pub(super) fn new() -> Self {
-        Guest { standing: Standing::new(), go: CancellationToken::new() }
+    /// A new one, who hears of `stop` as well.
+    pub(super) fn new(stop: &CancellationToken) -> Self {
+        Guest { standing: Standing::new(), go: stop.child_token() }
     }
 }
 

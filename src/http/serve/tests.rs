@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use axum::Extension;
 use axum::routing::{get, post};
 
 use super::*;
@@ -20,7 +21,7 @@ impl Served {
         let addr = listener.local_addr().expect("bound");
         let stop = CancellationToken::new();
         let app = Router::new()
-            .route("/who", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }))
+            .route("/who", get(|Extension(caller): Extension<Caller>| async move { caller.peer().ip().to_string() }))
             .route("/echo", post(|body: String| async move { body }))
             .route("/hang", get(|| async { std::future::pending::<&str>().await }))
             .route("/endless", get(|| async { Body::from_stream(endless()) }))
