@@ -310,8 +310,12 @@ impl Driver<'_> {
             }
         }
         let over = |journey: &Journey| !journey.busy && journey.deadlines.is_empty() && journey.blocked.is_empty();
-        if !plays_on && self.journeys.get(&item.journey).is_some_and(over) {
-            self.journeys.remove(&item.journey);
+        if !plays_on
+            && self.journeys.get(&item.journey).is_some_and(over)
+            && let Some(gone) = self.journeys.remove(&item.journey)
+            && let Some(id) = gone.id
+        {
+            self.run.app.outbox.let_go(id);
         }
     }
 

@@ -125,6 +125,10 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         Box::pin(async { Ok(()) })
     }
 
+    /// Nobody is going to ask for this journey again, or do anything to it. A store that keeps nothing that is over forgets it
+    /// once nothing of it is owed, and counts it on; every other keeps it.
+    fn let_go(&self, _journey: JourneyId) {}
+
     /// A number for a new journey, never given twice, not even over restarts.
     fn next_journey_number(&self) -> u64;
 

@@ -144,3 +144,41 @@ async fn many_are_forgotten_at_once_and_none_of_those_that_are_owed() {
     assert_eq!(outbox.events(None, None, 10).expect("a page").items.len(), 4);
     assert_eq!(outbox.ledger().deliveries.delivered, 996);
 }
+
+#[tokio::test]
+async fn who_is_let_go_goes_with_the_last_of_what_is_owed_and_the_ledger_counts_it_on() {
+    let outbox = MemoryOutbox::keeping(Duration::ZERO);
+    let known = |journey: &Journey| outbox.journey(journey.id).expect("an answer").is_some();
+    let (first, ..) = given(&outbox, 1, &[(HOOK, 0)]).await;
+    end(&outbox, HOOK, 10, Verdict::Delivered).await;
+    assert!(known(&first), "it is asked for");
+    outbox.let_go(first.id);
+    assert!(!known(&first));
+    let (second, ..) = given(&outbox, 2, &[(HOOK, 0)]).await;
+    outbox.let_go(second.id);
+    assert!(known(&second), "a delivery is owed");
+    end(&outbox, HOOK, 10, Verdict::Delivered).await;
+    assert!(!known(&second));
+    assert_eq!(outbox.ledger().journeys, 2);
+    assert_eq!(outbox.next_journey_number(), 3);
+    // Nothing is known of it, so it cannot be gone on with.
+    assert_eq!(outbox.commit(next(&second)).await.expect_err("nobody's"), OutboxError::Conflict);
+}
+
+#[tokio::test]
+async fn who_is_let_go_stays_where_a_deadline_waits_a_mail_will_name_it_or_there_is_a_retention() {
+    let outbox = MemoryOutbox::keeping(Duration::ZERO);
+    let mut due = journey(1);
+    due.deadlines.push(Deadline { kind: DeadlineKind::RenewalDue, due: at(500) });
+    outbox.commit(start(due.clone())).await.expect("a fresh journey");
+    let (named, ..) = given(&outbox, 2, &[(HOOK, 0)]).await;
+    end(&outbox, HOOK, 10, Verdict::Exhausted).await;
+    let kept = keeping();
+    let (old, ..) = given(&kept, 1, &[(HOOK, 0)]).await;
+    end(&kept, HOOK, 10, Verdict::Delivered).await;
+    for (outbox, journey) in [(&outbox, &due), (&outbox, &named), (&kept, &old)] {
+        outbox.let_go(journey.id);
+        expire(outbox, 1_000).await;
+        assert!(outbox.journey(journey.id).expect("an answer").is_some(), "{}", journey.number);
+    }
+}

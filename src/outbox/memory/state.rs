@@ -45,6 +45,17 @@ struct StoredJourney {
     journey: Arc<Journey>,
     /// Its events in their order: sequence and number.
     events: Vec<(u64, u64)>,
+    wanted: Wanted,
+}
+
+/// Whether anybody is going to ask for a journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Maybe,
+    /// It was let go.
+    No,
+    /// A mail is going to name it.
+    ByMail,
 }
 
 /// What is a delivery's own; the rest of it is its event's.
@@ -81,6 +92,8 @@ struct Digest {
 #[derive(Debug, Default)]
 pub(super) struct State {
     journeys: FxHashMap<JourneyId, StoredJourney>,
+    /// So many were forgotten.
+    journeys_gone: u64,
     journey_ids: BTreeMap<u64, JourneyId>,
     given_numbers: u64,
     events: Numbered<StoredEvent>,
@@ -153,7 +166,7 @@ impl State {
             Some(stored) => stored.journey = journey,
             None => {
                 self.journey_ids.insert(journey.number, journey.id);
-                self.journeys.insert(journey.id, StoredJourney { journey, events: Vec::new() });
+                self.journeys.insert(journey.id, StoredJourney { journey, events: Vec::new(), wanted: Wanted::Maybe });
             }
         }
     }
@@ -271,7 +284,8 @@ impl State {
     pub(super) fn claim_deliveries(&mut self, webhook: &str, now: Timestamp, limit: usize) -> Claim<DueDelivery> {
         let lane = self.lane_numbers.get(webhook).copied();
         let Claim { rows, next_due } = self.claim(lane.into_iter(), now, limit);
-        let rows = rows.into_iter().filter_map(|(lease, _)| {
+        let mut due = Vec::with_capacity(rows.len());
+        due.extend(rows.into_iter().filter_map(|(lease, _)| {
             let stored = self.deliveries.get(lease.serial)?;
             Some(DueDelivery {
                 lease,
@@ -280,8 +294,8 @@ impl State {
                 attempts: stored.tries.len() as u32,
                 message: self.events.get(stored.event)?.message.in_form(stored.form),
             })
-        });
-        Claim { rows: rows.collect(), next_due }
+        }));
+        Claim { rows: due, next_due }
     }
 
     pub(super) fn claim_deadlines(

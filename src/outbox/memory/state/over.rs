@@ -1,11 +1,13 @@
 //! What is over: events all of whose deliveries are terminal. They are kept for the retention and then forgotten with
-//! their deliveries and attempts, those that ended first first; what they count for in the ledger stays.
+//! their deliveries and attempts, those that ended first first; what they count for in the ledger stays. Journeys stay but
+//! those that were let go, where there is no retention.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::State;
+use super::{State, StoredJourney, Wanted};
 use crate::clock::Timestamp;
+use crate::ids::JourneyId;
 
 /// A write forgets no more than this: whoever waits behind it is not to wait for a year's events.
 const AT_ONCE: usize = 64;
@@ -89,11 +91,44 @@ impl State {
             self.deliveries.take(delivery.0);
         }
         self.event_numbers.remove(&gone.message.event_id);
-        let of_it = gone.message.journey_id.and_then(|journey| self.journeys.get_mut(&journey));
-        if let Some(journey) = of_it
-            && let Some(place) = journey.events.iter().position(|(_, number)| *number == event)
+        let Some(id) = gone.message.journey_id else { return };
+        if let Some(journey) = self.journeys.get_mut(&id) {
+            if let Some(place) = journey.events.iter().position(|(_, number)| *number == event) {
+                journey.events.remove(place);
+            }
+            self.forget_journey(id);
+        }
+    }
+
+    /// Nobody asks for a journey any more.
+    pub(in crate::outbox::memory) fn let_go(&mut self, id: JourneyId) {
+        if self.over.retention == Duration::ZERO
+            && let Some(journey) = self.journeys.get_mut(&id)
+            && journey.wanted == Wanted::Maybe
         {
-            journey.events.remove(place);
+            journey.wanted = Wanted::No;
+            self.forget_journey(id);
+        }
+    }
+
+    /// A mail is going to name the journey of `event`.
+    pub(super) fn is_named(&mut self, event: u64) {
+        let journey = self.events.get(event).and_then(|stored| stored.message.journey_id);
+        if let Some(journey) = journey.and_then(|id| self.journeys.get_mut(&id)) {
+            journey.wanted = Wanted::ByMail;
+        }
+    }
+
+    /// Forgets a journey that was let go, unless something of it is owed.
+    fn forget_journey(&mut self, id: JourneyId) {
+        let is_over = |journey: &StoredJourney| {
+            journey.wanted == Wanted::No && journey.events.is_empty() && journey.journey.deadlines.is_empty()
+        };
+        if self.journeys.get(&id).is_some_and(is_over)
+            && let Some(gone) = self.journeys.remove(&id)
+        {
+            self.journey_ids.remove(&gone.journey.number);
+            self.journeys_gone += 1;
         }
     }
 }

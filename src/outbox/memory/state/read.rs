@@ -159,7 +159,7 @@ impl State {
         let accepted = self.deliveries.given();
         let mails = self.mails.len() as u64;
         Ledger {
-            journeys: self.journeys.len() as u64,
+            journeys: self.journeys.len() as u64 + self.journeys_gone,
             events: self.events.given(),
             deliveries: DeliveryCounts {
                 accepted,

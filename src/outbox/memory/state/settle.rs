@@ -51,7 +51,11 @@ impl State {
                 self.end_delivery(id, DeliveryState::Delivered, at);
             }
             Verdict::Exhausted => {
+                let event = stored.event;
                 stored.tries.push(attempt);
+                if notice.is_some() {
+                    self.is_named(event);
+                }
                 self.end_delivery(id, DeliveryState::Exhausted, at);
                 if let (Some(window), Some((delivery, tries))) = (notice, self.delivery(DeliveryId(id)))
                     && let Some(last) = tries.last()
