@@ -36,7 +36,7 @@
 //! | journeys that had come to their end stayed; `load` lets them go | 3 % less time; 150,000 journeys in 58 MiB, not 163 | |
 //! | a batch was written as soon as the disk was free; where many write it gathers a little longer (`outbox/sled/gather.rs`) | | 7 % more deliveries per second, over HTTP 8 % |
 //! | over HTTP a router copies what lies in its layers for each request; one layer is left of three, and what an answer shows borrows its words | | 5 % more deliveries per second |
-//! | each request over HTTP set two timers and carried a token whose copies take a lock; a connection has one bell, and one word about its caller | | 5 % less time |
+//! | each request over HTTP set two timers and carried a token whose copies take a lock; a connection has one bell, and one word about its caller | | with the row before the last, 5 % less of the server's time |
 //!
 //! What brought nothing: keys that lie in their maps (smallvec), link-time optimisation (`--profile dist`), large pages, and
 //! memory that is never given back; smaller code (`opt-level = "s"`, a tenth slower), its text on large pages, another
