@@ -24,17 +24,25 @@ class Ports(NamedTuple):
 PARTS = ["G1", "G2", "G3", "G4", "G6", "G8", "G10", "G11", "G12", "G13", "P", "TLS"]
 
 
-def answers(table, ports, seconds):
-    """G6 and G7."""
+def answers(ports, seconds, turns):
+    """G6 and G7, once: (POST to arrival, answer to arrival, the disk's own p99) is added to `turns`."""
     say("latency at 100/s")
     server = Server(ports.serve, [webhook("receiver", f"http://{HOST}:{ports.receiver}/hook")])
     from_post, from_answer = latency.spans(ports.receiver, ports.serve, "/api/v1/journeys", seconds)
     server.stop()
-    for name, values in (("G6", from_answer), ("G7", from_post)):
-        p99 = quantile(values, 0.99)
+    turns.append((from_post, from_answer, latency.disk(tools.work, seconds)))
+
+
+def answered(table, ports, turns):
+    """The rows of G6 and G7: medians over the turns, as of the rates."""
+    for name, which in (("G6", 1), ("G7", 0)):
+        p99 = median([quantile(turn[which], 0.99) for turn in turns])
         table.goal(name, f"{p99:.2f} ms", p99)
-        rest = ", ".join(f"{quantile(values, share):.2f}" for share in (0.5, 0.9, 0.999))
-        table.note(f"of {len(values):,}: p50, p90 and p99.9 in ms", rest, name)
+        shares = (0.5, 0.9, 0.99, 0.999)
+        each = ("/".join(f"{quantile(turn[which], share):.2f}" for share in shares) for turn in turns)
+        table.note("each turn: p50, p90, p99 and p99.9 in ms", ", ".join(each), name)
+    alone = ", ".join(f"{disk:.2f}" for _, _, disk in turns)
+    table.note(f"a write of {latency.WRITTEN:,} bytes and its sync alone, behind each turn: p99 in ms", alone, "G7")
     floor = latency.floor(ports.receiver, 5)
     table.note("Python's own part of G7, with nobody between: p99 in ms", f"{floor:.2f}", "G7")
 
@@ -63,10 +71,14 @@ def main():
             return None
 
     sink = Sink(ports.sink)
-    yardstick = []
-    of_rates = ("G1", "G2", "G3", "G4", "G5")
-    taken = part(of_rates, rates.measure, sink, ports, repeat, seconds, journeys, yardstick, wanted) or {}
-    part(("G6", "G7"), answers, table, ports, setting("LATENCY_SECS", 20))
+    yardstick, taken, waited = [], {}, []
+    of_rates, of_waits = ("G1", "G2", "G3", "G4", "G5"), ("G6", "G7")
+    for turn in range(1, repeat + 1):
+        say(f"turn {turn} of {repeat}")
+        part(of_waits, answers, ports, setting("LATENCY_SECS", 15), waited)
+        part(of_rates, rates.turn, sink, ports, seconds, journeys, yardstick, wanted, taken)
+    if waited:
+        part(of_waits, answered, table, ports, waited)
     part(("G10",), lanes.beside_one, table, sink, ports, median(taken.get("G1", [8_000])), seconds)
     part(("G10",), lanes.beside_dead, table, sink, ports, 2 * seconds, 5)
     part(("G12",), rates.pace, table, sink, median(taken.get("G3", [12_000])), 2 * seconds)

@@ -9,7 +9,7 @@
 # of crates.io. Python 3 does the rest. Settings, with their defaults:
 #
 #   ONLY=       rows to take, "G1 G6 G13"; all of them
-#   REPEAT=3    turns of G1 to G5, and of the yardstick between
+#   REPEAT=3    turns of G1 to G7, and of the yardstick between
 #   SECS=5      seconds of each rate
 #   FULL=       1: 10,000,000 pending as well, and rounds of 1,000,000; an hour, and 30 GB of disk
 #   OUT=        a file for the same as JSON

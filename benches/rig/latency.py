@@ -7,12 +7,13 @@
 
 Both note CLOCK_MONOTONIC, which is one clock for all processes of a machine. A webhook may arrive before the poster has
 read its answer: that counts as what it is, below nothing. Python's own waking up is in the figures; `floor` is what it
-comes to with nothing between poster and receiver.
+comes to with nothing between poster and receiver, and `disk` what a write and a sync come to with nobody near.
 """
 
 import gc
 import json
 import multiprocessing
+import os
 import re
 import socket
 import threading
@@ -21,6 +22,7 @@ import time
 from rig.tools import HOST, quantile
 
 WARM_UP = 100
+WRITTEN = 1_300  # bytes that a stimulus with one event puts on disk
 LAST = 3  # so many seconds the last webhook may take
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 REFERENCE = re.compile(rb"r-(\d{8})")
@@ -127,3 +129,21 @@ def floor(port, seconds):
     """The same with nobody between: from sending to arrival, the 99th percentile in ms."""
     from_post, _ = spans(port, port, "/", seconds)
     return quantile(from_post, 0.99)
+
+
+def disk(directory, seconds, rate=100):
+    """A file that grows by what a stimulus takes, each write synced: the 99th percentile in ms."""
+    took, first, block = [], time.perf_counter(), b"x" * WRITTEN
+    path = os.path.join(directory, "alone")
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        for number in range(int(seconds * rate)):
+            time.sleep(max(0, first + number / rate - time.perf_counter()))
+            began = time.perf_counter()
+            os.write(file, block)
+            os.fdatasync(file)
+            took.append((time.perf_counter() - began) * 1e3)
+    finally:
+        os.close(file)
+        os.unlink(path)
+    return quantile(took, 0.99)

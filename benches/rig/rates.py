@@ -52,32 +52,31 @@ def load(webhooks, *options, journeys=50_000, environment=()):
     return read, used
 
 
-def measure(sink, ports, repeat, seconds, journeys, yardstick, wanted):
-    """Takes all rates `repeat` times. The yardstick's rates are added to `yardstick`."""
+def turn(sink, ports, seconds, journeys, yardstick, wanted, taken):
+    """Takes each rate once, and adds it to `taken`; the yardstick's rates before and between, to `yardstick`."""
     hook = [webhook("sink", sink.url(), max_in_flight=256)]
     # A slot is held until its attempt is on disk: where 256 callers share each sync, that many slots would be the bound.
     wide = [webhook("sink", sink.url(), max_in_flight=1024)]
-    rates = {name: [] for name in ("G1", "G2", "G1s", "G2s", "G3", "G4", "G5")}
-    for turn in range(1, repeat + 1):
-        say(f"rates, turn {turn} of {repeat}")
-        yardstick.append(oha(sink.url("/oha"), seconds))
-        for name, producers, lane in (("G1", 64, hook), ("G2", 256, wide)):
-            if name in wanted:
-                server = Server(ports.serve, lane, plays=IDWISE)
-                rates[name].append(throughput(server, sink, producers, seconds, post=Server.play))
-                server.stop()
-                server = Server(ports.serve, lane)
-                rates[name + "s"].append(throughput(server, sink, producers, seconds))
-                server.stop()
-        yardstick.append(oha(sink.url("/oha"), seconds))
-        for name, outbox in (("G3", "sled"), ("G4", "memory")):
-            if name in wanted:
-                report, used = load(hook, "--outbox", outbox, journeys=journeys)
-                rates[name].append(report["rate"]["delivered"])
-                if name == "G3":
-                    rates["G5"].append(used["cpu"] * 1e6 / report["ledger"]["deliveries"]["delivered"])
+
+    def took(name, rate):
+        taken.setdefault(name, []).append(rate)
+
     yardstick.append(oha(sink.url("/oha"), seconds))
-    return {name: values for name, values in rates.items() if values}
+    for name, producers, lane in (("G1", 64, hook), ("G2", 256, wide)):
+        if name in wanted:
+            server = Server(ports.serve, lane, plays=IDWISE)
+            took(name, throughput(server, sink, producers, seconds, post=Server.play))
+            server.stop()
+            server = Server(ports.serve, lane)
+            took(name + "s", throughput(server, sink, producers, seconds))
+            server.stop()
+    yardstick.append(oha(sink.url("/oha"), seconds))
+    for name, outbox in (("G3", "sled"), ("G4", "memory")):
+        if name in wanted:
+            report, used = load(hook, "--outbox", outbox, journeys=journeys)
+            took(name, report["rate"]["delivered"])
+            if name == "G3":
+                took("G5", used["cpu"] * 1e6 / report["ledger"]["deliveries"]["delivered"])
 
 
 def judge(table, rates, yardstick):
@@ -88,7 +87,7 @@ def judge(table, rates, yardstick):
             rate = median(rates[name])
             table.goal(name, f"{rate:,.0f}/s", rate / of)
     for name in ("G1", "G2"):
-        if name in rates:
+        if name + "s" in rates:
             rate = median(rates[name + "s"])
             table.note("each stimulus starts a journey: deliveries/s, of oha", f"{rate:,.0f}/s, {rate / of:.3f}", name)
     if "G5" in rates:

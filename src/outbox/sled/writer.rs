@@ -1,7 +1,7 @@
 //! The writer thread: takes what is queued, writes it as one batch, and answers all of it when it is durable.
 //!
-//! While the disk works the next batch gathers, and for a little longer where many write (`gather.rs`). A store error, or a panic of the store, ends all writing: what was
-//! asked from then on is answered with it.
+//! While the disk works the next batch gathers, and for a little longer where many write (`gather.rs`). A store error, or
+//! a panic of the store, ends all writing: what was asked from then on is answered with it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
