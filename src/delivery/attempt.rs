@@ -121,29 +121,30 @@ pub struct Next {
     pub mail: Option<Timestamp>,
 }
 
-/// Gives its lease back unless it was settled.
-pub(super) struct Held<'a> {
-    outbox: &'a dyn Outbox,
+/// A lease with what it is worked off with. Gives the lease back unless it was settled: made before the task that works it
+/// off, for one that is aborted at once never begins.
+pub(super) struct Held {
+    pub(super) bench: Arc<Bench>,
     lease: Option<Lease>,
 }
 
-impl<'a> Held<'a> {
-    pub(super) fn new(bench: &'a Bench, lease: Lease) -> Self {
-        Held { outbox: &*bench.outbox, lease: Some(lease) }
+impl Held {
+    pub(super) fn new(bench: Arc<Bench>, lease: Lease) -> Self {
+        Held { bench, lease: Some(lease) }
     }
 
     /// Settles the lease; from here on the outbox has it.
-    pub(super) async fn settle(mut self, settlement: Settlement) -> Result<(), OutboxError> {
-        let result = self.outbox.settle(vec![settlement]).await;
+    pub(super) async fn settle(&mut self, settlement: Settlement) -> Result<(), OutboxError> {
+        let result = self.bench.outbox.settle(vec![settlement]).await;
         self.lease = None;
         result
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Held {
     fn drop(&mut self) {
         if let Some(lease) = self.lease {
-            self.outbox.release(vec![lease]);
+            self.bench.outbox.release(vec![lease]);
         }
     }
 }
@@ -152,8 +153,8 @@ impl Drop for Held<'_> {
 ///
 /// # Errors
 /// Only when the outbox is broken.
-pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Result<Next, OutboxError> {
-    let held = Held::new(bench, due.lease);
+pub(super) async fn deliver(mut held: Held, endpoint: &Endpoint, due: DueDelivery) -> Result<Next, OutboxError> {
+    let bench = &*held.bench;
     let n = due.attempts.saturating_add(1);
     let due_at = due.due_at;
     let crowded =
@@ -188,6 +189,7 @@ pub async fn deliver(bench: &Bench, endpoint: &Endpoint, due: DueDelivery) -> Re
     }
     let writing = Stopwatch::start();
     held.settle(Settlement::Attempt { lease: due.lease, attempt, verdict, notice }).await?;
+    let bench = &*held.bench;
     bench.tally.settle.saw(writing.elapsed());
     if let Some(ended) = ended {
         bench.news.tell(|| News::Attempt(ended));

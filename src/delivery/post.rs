@@ -14,10 +14,10 @@ use crate::transport::MailError;
 ///
 /// # Errors
 /// Only when the outbox is broken.
-pub(super) async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMail) -> Result<Next, OutboxError> {
+pub(super) async fn post(mut held: Held, endpoint: Option<&Endpoint>, due: DueMail) -> Result<Next, OutboxError> {
+    let bench = &*held.bench;
     match due {
         DueMail::Digest { lease, webhook, entries, .. } => {
-            let held = Held::new(bench, lease);
             let now = bench.clock.now();
             let mails = compose(bench, endpoint, &webhook, &entries, now)?;
             let to: Vec<String> = mails.iter().map(|mail| mail.to.clone()).collect();
@@ -26,11 +26,10 @@ pub(super) async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMai
             }
             let composed: Vec<String> = mails.iter().map(|mail| mail.message_id.clone()).collect();
             held.settle(Settlement::Digest { lease, mails, now }).await?;
-            tell_composed(bench, &composed)?;
+            tell_composed(&held.bench, &composed)?;
             Ok(Next { lane: Some(now), mail: None })
         }
         DueMail::Send { lease, mail, .. } => {
-            let held = Held::new(bench, lease);
             let sent = bench.mailer.send(&mail).await;
             let now = bench.clock.now();
             let verdict = judge(bench, &mail, sent, now);
@@ -41,7 +40,7 @@ pub(super) async fn post(bench: &Bench, endpoint: Option<&Endpoint>, due: DueMai
             }
             held.settle(Settlement::Mail { lease, verdict: verdict.clone() }).await?;
             if let Some(mail) = tried {
-                bench.news.tell(|| News::Mail(Box::new(mail)));
+                held.bench.news.tell(|| News::Mail(Box::new(mail)));
             }
             let again = match &verdict {
                 MailVerdict::RetryAt(at, _) => Some(*at),

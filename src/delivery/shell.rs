@@ -18,7 +18,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Stopwatch, Timestamp, real_sleep};
-use crate::delivery::attempt::{self, Bench, Next};
+use crate::delivery::attempt::{self, Bench, Held, Next};
 use crate::delivery::endpoints::Endpoints;
 use crate::delivery::engine::{Effect, Engine, Input, LaneKey, Work};
 use crate::delivery::post;
@@ -194,7 +194,7 @@ impl Shell {
     }
 
     fn start(&mut self, lane: LaneKey, work: Work) {
-        let bench = self.bench.clone();
+        let held = Held::new(self.bench.clone(), lease_of(&work));
         let handle = match work {
             Work::Delivery(due) => {
                 let endpoint = match &lane {
@@ -204,11 +204,11 @@ impl Shell {
                 // Boxed, as it is large, and tokio would move it from place to place.
                 self.attempts.spawn(Box::pin(async move {
                     match endpoint {
-                        Some(endpoint) => attempt::deliver(&bench, &endpoint, *due).await,
+                        Some(endpoint) => attempt::deliver(held, &endpoint, *due).await,
                         // It was taken out of the configuration in this very moment. It may be back before the engine
                         // heard of either.
                         None => {
-                            bench.outbox.release(vec![due.lease]);
+                            drop(held);
                             Ok(Next { lane: Some(due.due_at), mail: None })
                         }
                     }
@@ -219,7 +219,7 @@ impl Shell {
                     DueMail::Digest { webhook, .. } => self.endpoints.get(webhook),
                     DueMail::Send { .. } => None,
                 };
-                self.attempts.spawn(async move { post::post(&bench, endpoint.as_deref(), *due).await })
+                self.attempts.spawn(async move { post::post(held, endpoint.as_deref(), *due).await })
             }
         };
         self.lanes_of.insert(handle.id(), lane);

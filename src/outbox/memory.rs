@@ -1,7 +1,8 @@
 //! The outbox in memory: the model that the others are compared with, and the engine of tests and quick runs.
 //!
 //! One mutex, no disk: a process that ends loses all of it. Nothing is dropped while it runs but what is over, once its
-//! retention is, and without one the journeys that were let go. The state and its rules are in `memory/state.rs`; here is only the trait.
+//! retention is, and without one the journeys that were let go. The state and its rules are in `memory/state.rs`; here is
+//! only the trait.
 
 mod numbered;
 mod state;

@@ -148,6 +148,30 @@ async fn a_slow_lane_that_is_switched_off_holds_nothing_back() {
     assert_eq!(running.app.outbox.ledger().deliveries.delivered, 3);
 }
 
+/// Told to stop and to give up in the same breath, attempts are over before they begin: what was claimed for them is due again.
+#[tokio::test]
+async fn an_attempt_that_is_given_up_before_it_begins_gives_its_claim_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let network = Scripted::answering(&[500, 500, 500]);
+    let hook = Endpoint { max_in_flight: 8, ..endpoint("hook") };
+    let running = on_disk(dir.path(), network.clone(), vec![hook.clone()]).await;
+    let id = begin(&running, "KYC-1").await;
+    submit_both(&running, id).await;
+    in_time(running.app.quiet()).await;
+    running.shutdown(Duration::ZERO).await.expect("a clean end");
+    let store = Store::Sled { path: dir.path().to_owned(), retention: Duration::MAX };
+    let start = Some("2026-11-20T09:00:00Z".parse().expect("an instant"));
+    let running = start_with(Parts { store, start, ..parts(vec![hook]) }, network.clone()).await.expect("it starts");
+    // Nothing has run since: the loop claims what is due as it begins, and hears of the stop then.
+    running.stop.stop_claiming.cancel();
+    running.stop.abort.cancel();
+    let app = running.app.clone();
+    running.shutdown(Duration::ZERO).await.expect("a clean end");
+    assert_eq!(network.kinds().len(), 3, "none has begun");
+    let counts = app.outbox.ledger().deliveries;
+    assert_eq!((counts.waiting, counts.in_flight), (3, 0));
+}
+
 /// A clock that waits for a lane must hear that the lane is switched off.
 #[tokio::test]
 async fn whoever_waits_for_a_lane_hears_that_it_is_switched_off() {

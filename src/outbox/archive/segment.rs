@@ -243,14 +243,17 @@ pub(in crate::outbox) fn write_index(
 ) -> io::Result<()> {
     entries.sort_unstable();
     let sealed = record::seal(INDEX_MAGIC, summary);
-    let mut bytes = INDEX_MAGIC.to_vec();
+    let mut bytes = Vec::with_capacity(24 + sealed.len() + entries.len() * ENTRY + CRC as usize);
+    bytes.extend_from_slice(INDEX_MAGIC);
     bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&(sealed.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&sealed);
     let start = bytes.len();
     for (hash, offset) in entries {
-        bytes.extend_from_slice(&hash.to_le_bytes());
-        bytes.extend_from_slice(&offset.to_le_bytes());
+        let mut entry = [0; ENTRY];
+        entry[..8].copy_from_slice(&hash.to_le_bytes());
+        entry[8..].copy_from_slice(&offset.to_le_bytes());
+        bytes.extend_from_slice(&entry);
     }
     let crc = crc32fast::hash(&bytes[start..]);
     bytes.extend_from_slice(&crc.to_le_bytes());
